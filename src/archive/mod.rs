@@ -1,0 +1,1 @@
+//! One package file as a stream of entries.

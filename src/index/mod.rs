@@ -1,0 +1,1 @@
+//! Repository metadata, parsed purely: `Release`, `Packages`.

@@ -1,0 +1,1 @@
+//! The lockfile: pins and steering ◄► canonical text.

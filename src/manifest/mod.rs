@@ -1,0 +1,1 @@
+//! Manifest text ► a validated manifest.

@@ -1,0 +1,1 @@
+//! Plan ► `build.ninja`; runs ninja.

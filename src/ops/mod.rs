@@ -1,0 +1,1 @@
+//! The verbs as library functions: stages put in order.

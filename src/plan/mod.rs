@@ -1,0 +1,1 @@
+//! Lockfile ► the graph of edges that a build needs.

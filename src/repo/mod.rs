@@ -1,0 +1,1 @@
+//! Brings verified bytes from a repository; the only module that knows HTTP.

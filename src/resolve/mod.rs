@@ -1,0 +1,1 @@
+//! Requests + universe ► pins, or an explanation why there are none.

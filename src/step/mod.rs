@@ -1,0 +1,1 @@
+//! What each ninja edge runs: arguments in, refs out.

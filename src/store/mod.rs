@@ -1,0 +1,1 @@
+//! The OSTree repository: objects, refs, trees; the only module that knows OSTree.

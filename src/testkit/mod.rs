@@ -1,0 +1,1 @@
+//! Builds real packages and repositories for tests.

@@ -1,0 +1,4 @@
+//! Files and child processes done safely; no word of packages here.
+
+pub mod command;
+pub mod fs;
