@@ -1,1 +1,3 @@
 //! Builds real packages and repositories for tests.
+
+pub mod deb;
