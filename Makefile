@@ -1,0 +1,63 @@
+# The two commands are `make demo` and `make test`; each sets up what is missing first.
+
+CARGO ?= cargo
+TARGET = $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+PINTREE = $(TARGET)/release/pintree
+
+# program:package pairs; `setup` installs the packages whose program (or pkg-config module) is missing.
+TOOLS = cc:gcc pkg-config:pkg-config ninja:ninja-build ostree:ostree gpg:gnupg dpkg-deb:dpkg xz:xz-utils zstd:zstd bzip2:bzip2 strace:strace python3:python3
+# What the side-by-side benchmarks and acceptance scripts need besides.
+BENCH_TOOLS = mmdebstrap:mmdebstrap nginx:nginx-light qemu-arm-static:qemu-user-static ar:binutils getcap:libcap2-bin
+
+SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
+missing = $(strip $(foreach t,$(1),$(if $(shell command -v $(firstword $(subst :, ,$(t)))),,$(lastword $(subst :, ,$(t))))))
+MODULES = $(shell pkg-config --exists ostree-1 2>/dev/null || echo libostree-dev)
+
+.PHONY: setup bench-setup build demo test check bench accept-1 lints clean
+
+setup:
+	@packages="$(call missing,$(TOOLS)) $(MODULES)"; \
+	if [ -n "$$(echo $$packages)" ]; then \
+	  echo "installing:" $$packages; \
+	  $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$packages; \
+	fi
+	@command -v $(CARGO) >/dev/null || { echo "error: Rust is missing; install it with rustup or your distribution's packages (cargo 1.88 or newer)"; exit 1; }
+
+bench-setup: setup
+	@packages="$(call missing,$(BENCH_TOOLS))"; \
+	if [ -n "$$(echo $$packages)" ]; then \
+	  echo "installing:" $$packages; \
+	  $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$packages; \
+	fi
+
+build: setup
+	$(CARGO) build --release
+
+# The main job on a real image: lock if needed, import every package, compose the armhf root filesystem.
+demo: build
+	$(PINTREE) build
+	@echo
+	@echo "look inside:   ostree --repo=_build/ostree ls -R image/demo/server/armhf/composed /etc"
+	@echo "build again:   $(PINTREE) build"
+
+test: setup
+	$(CARGO) test --workspace --no-fail-fast
+
+lints: setup
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets -- -D warnings
+
+check: lints
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items
+	@command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
+	$(CARGO) deny check
+	$(MAKE) test
+
+bench: build bench-setup
+	benches/peers.sh
+
+accept-1: build bench-setup
+	tests/accept/accept-1.sh
+
+clean:
+	rm -rf _build
