@@ -1,1 +1,34 @@
-//! The OSTree repository: objects, refs, trees; the only module that knows OSTree.
+//! The OSTree repository: objects, refs, trees; the only module that knows OSTree's formats.
+//!
+//! [`Repo`] reads and writes a `bare-user` repository without libostree, bit-identical to it: starting a process that
+//! links libostree costs as much as unpacking a package. Whatever needs libostree itself (checkout, fsck, pull,
+//! signatures) lives in the second binary, `pintree-ostree`.
+//!
+//! Takes bytes, [`Metadata`] and [`Tree`]s; gives [`Checksum`]s, and refs named by [`RefName`]. Knows nothing of packages.
+//! Every [`Repo`] that is open holds a shared lock, so that garbage collection never runs under it.
+
+mod checksum;
+mod commit;
+mod dirtree;
+mod error;
+mod gvariant;
+mod lock;
+mod metadata;
+mod reader;
+mod refname;
+mod refs;
+mod repo;
+mod tree;
+mod writer;
+
+pub use checksum::Checksum;
+pub use commit::{Commit, CommitParts, Value};
+pub use dirtree::{DirTree, DirTreeView};
+pub use error::{Error, ObjectKind};
+pub use lock::Exclusive;
+pub use metadata::Metadata;
+pub use reader::{FileKind, FileMeta};
+pub use refname::{ParseRefNameError, RefName};
+pub use repo::Repo;
+pub use tree::{Entry, Tree};
+pub use writer::FileWriter;

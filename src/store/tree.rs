@@ -1,0 +1,214 @@
+//! A directory tree in memory, whose untouched parts stay in the repository.
+
+use super::{Checksum, Error, ObjectKind, Repo, dirtree};
+use std::collections::BTreeMap;
+
+/// A directory that can be added to. Subtrees that came from the repository and are not touched are never read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tree {
+    files: BTreeMap<Box<str>, Checksum>,
+    dirs: BTreeMap<Box<str>, Subtree>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Subtree {
+    meta: Checksum,
+    tree: Content,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Content {
+    /// A dirtree object, as it lies in the repository.
+    Frozen(Checksum),
+    Thawed(Tree),
+}
+
+/// What a path of a tree names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// A file object: regular file or symbolic link.
+    File(Checksum),
+    /// A directory with this dirmeta.
+    Directory(Checksum),
+}
+
+fn components(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|component| !component.is_empty() && *component != ".")
+}
+
+fn split(path: &str) -> Result<(Vec<&str>, &str), Error> {
+    let mut parents: Vec<&str> = components(path).collect();
+    if let Some(reason) = parents.iter().find_map(|name| dirtree::name_fault(name)) {
+        return Err(Error::Unstorable { name: path.to_owned(), reason });
+    }
+    let name = parents.pop().ok_or_else(|| Error::Unstorable { name: path.to_owned(), reason: "the path names no entry" })?;
+    Ok((parents, name))
+}
+
+impl Tree {
+    /// An empty directory.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads a directory from `repo`; its subdirectories stay unread until they are touched.
+    pub fn read(repo: &Repo, tree: &Checksum) -> Result<Self, Error> {
+        repo.view_dirtree(tree, &mut Vec::new(), |view| Self {
+            files: view.files().map(|(name, file)| (name.into(), file)).collect(),
+            dirs: view.dirs().map(|(name, tree, meta)| (name.into(), Subtree { meta, tree: Content::Frozen(tree) })).collect(),
+        })
+    }
+
+    /// The directory at `path`; directories that are missing on the way are made with `missing` as their dirmeta.
+    fn directory(&mut self, repo: &Repo, path: &[&str], missing: Option<Checksum>) -> Result<&mut Self, Error> {
+        let mut tree = self;
+        for (depth, name) in path.iter().enumerate() {
+            let clash = |reason| Error::TreeClash { path: path[..=depth].join("/"), reason };
+            if tree.files.contains_key(*name) {
+                return Err(clash("a file stands where a directory is needed"));
+            }
+            if !tree.dirs.contains_key(*name) {
+                let meta = missing.ok_or_else(|| clash("the directory does not exist"))?;
+                tree.dirs.insert((*name).into(), Subtree { meta, tree: Content::Thawed(Self::new()) });
+            }
+            let subtree = tree.dirs.get_mut(*name).expect("it was just found or made");
+            if let Content::Frozen(checksum) = subtree.tree {
+                subtree.tree = Content::Thawed(Self::read(repo, &checksum)?);
+            }
+            let Content::Thawed(next) = &mut subtree.tree else { unreachable!("it was just thawed") };
+            tree = next;
+        }
+        Ok(tree)
+    }
+
+    /// Puts a file object at `path`, in place of a file that stands there; directories on the way must exist, or are
+    /// made with `missing`.
+    pub fn insert_file(&mut self, repo: &Repo, path: &str, file: Checksum, missing: Option<Checksum>) -> Result<Option<Checksum>, Error> {
+        let (parents, name) = split(path)?;
+        let tree = self.directory(repo, &parents, missing)?;
+        if tree.dirs.contains_key(name) {
+            return Err(Error::TreeClash { path: path.to_owned(), reason: "a directory stands where a file is to be" });
+        }
+        Ok(tree.files.insert(name.into(), file))
+    }
+
+    /// Makes the directory `path`, or gives it another dirmeta; gives the dirmeta it had.
+    pub fn insert_directory(
+        &mut self,
+        repo: &Repo,
+        path: &str,
+        meta: Checksum,
+        missing: Option<Checksum>,
+    ) -> Result<Option<Checksum>, Error> {
+        let (parents, name) = split(path)?;
+        let tree = self.directory(repo, &parents, missing)?;
+        if tree.files.contains_key(name) {
+            return Err(Error::TreeClash { path: path.to_owned(), reason: "a file stands where a directory is to be" });
+        }
+        match tree.dirs.get_mut(name) {
+            Some(subtree) => Ok(Some(std::mem::replace(&mut subtree.meta, meta))),
+            None => {
+                tree.dirs.insert(name.into(), Subtree { meta, tree: Content::Thawed(Self::new()) });
+                Ok(None)
+            }
+        }
+    }
+
+    /// Puts a whole directory of the repository at `path`, in place of a directory that stands there.
+    pub fn insert_subtree(&mut self, repo: &Repo, path: &str, tree: Checksum, meta: Checksum) -> Result<(), Error> {
+        let (parents, name) = split(path)?;
+        let parent = self.directory(repo, &parents, None)?;
+        if parent.files.contains_key(name) {
+            return Err(Error::TreeClash { path: path.to_owned(), reason: "a file stands where a directory is to be" });
+        }
+        parent.dirs.insert(name.into(), Subtree { meta, tree: Content::Frozen(tree) });
+        Ok(())
+    }
+
+    /// Removes what stands at `path`; tells whether there was anything.
+    pub fn remove(&mut self, repo: &Repo, path: &str) -> Result<bool, Error> {
+        let (parents, name) = split(path)?;
+        if self.get(repo, path)?.is_none() {
+            return Ok(false);
+        }
+        let tree = self.directory(repo, &parents, None)?;
+        Ok(tree.files.remove(name).is_some() | tree.dirs.remove(name).is_some())
+    }
+
+    /// What stands at `path`; symbolic links on the way are not followed.
+    pub fn get(&mut self, repo: &Repo, path: &str) -> Result<Option<Entry>, Error> {
+        let (parents, name) = split(path)?;
+        let mut tree = self;
+        for parent in parents {
+            let Some(subtree) = tree.dirs.get_mut(parent) else { return Ok(None) };
+            if let Content::Frozen(checksum) = subtree.tree {
+                subtree.tree = Content::Thawed(Self::read(repo, &checksum)?);
+            }
+            let Content::Thawed(next) = &mut subtree.tree else { unreachable!("it was just thawed") };
+            tree = next;
+        }
+        let file = tree.files.get(name).map(|file| Entry::File(*file));
+        Ok(file.or_else(|| tree.dirs.get(name).map(|subtree| Entry::Directory(subtree.meta))))
+    }
+
+    /// Writes what is not in the repository yet, and gives the dirtree's checksum.
+    pub fn write(&self, repo: &Repo) -> Result<Checksum, Error> {
+        let mut dirs = Vec::with_capacity(self.dirs.len());
+        for (name, subtree) in &self.dirs {
+            let tree = match &subtree.tree {
+                Content::Frozen(checksum) => *checksum,
+                Content::Thawed(tree) => tree.write(repo)?,
+            };
+            dirs.push((&**name, tree, subtree.meta));
+        }
+        let files = self.files.iter().map(|(name, file)| (&**name, *file));
+        repo.write_metadata(ObjectKind::DirTree, &dirtree::serialise(files, dirs.into_iter())?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Metadata;
+
+    #[test]
+    fn builds_and_reopens_a_tree() {
+        let dir = tempfile::tempdir().unwrap();
+        let repo = Repo::init(dir.path()).unwrap();
+        let meta = repo.write_dirmeta(&Metadata::root(0o755)).unwrap();
+        let file = repo.write_file(&Metadata::root(0o644), b"x").unwrap();
+        let mut tree = Tree::new();
+        tree.insert_directory(&repo, "./usr/", meta, None).unwrap();
+        tree.insert_file(&repo, "usr/share/doc/a", file, Some(meta)).unwrap();
+        let one = tree.write(&repo).unwrap();
+
+        let mut again = Tree::read(&repo, &one).unwrap();
+        assert_eq!(again.write(&repo).unwrap(), one);
+        assert_eq!(again.get(&repo, "usr/share").unwrap(), Some(Entry::Directory(meta)));
+        assert_eq!(again.get(&repo, "usr/share/doc/a").unwrap(), Some(Entry::File(file)));
+        assert_eq!(again.get(&repo, "usr/none/a").unwrap(), None);
+        assert_eq!(again.write(&repo).unwrap(), one, "reading on the way changes nothing");
+        assert!(again.remove(&repo, "usr/share/doc/a").unwrap());
+        assert!(!again.remove(&repo, "usr/share/doc/a").unwrap());
+        again.insert_file(&repo, "usr/share/doc/a", file, None).unwrap();
+        assert_eq!(again.write(&repo).unwrap(), one);
+    }
+
+    #[test]
+    fn refuses_clashes_and_escapes() {
+        let dir = tempfile::tempdir().unwrap();
+        let repo = Repo::init(dir.path()).unwrap();
+        let sum = Checksum([1; 32]);
+        let mut tree = Tree::new();
+        tree.insert_file(&repo, "a", sum, None).unwrap();
+        tree.insert_directory(&repo, "d", sum, None).unwrap();
+        for (path, file) in [("a/b", true), ("a", false), ("d", true), ("../x", true), ("", true), ("x/../y", false), ("none/x", true)] {
+            let result = if file {
+                tree.insert_file(&repo, path, sum, None).map(drop)
+            } else {
+                tree.insert_directory(&repo, path, sum, None).map(drop)
+            };
+            assert!(result.is_err(), "{path:?}");
+        }
+    }
+}
