@@ -1,1 +1,6 @@
 //! What each ninja edge runs: arguments in, refs out.
+//!
+//! One file for each rule of `ninja/rules.ninja`, with the same name. A step opens neither manifest nor lockfile: its
+//! arguments say all. [`outcome`] is what a step leaves for the build that ran it.
+
+pub mod outcome;

@@ -1,0 +1,62 @@
+//! What became of a step, left in a file for the build that ran it: ninja itself only tells that something failed.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+/// The environment variable that names the file; steps that are run by hand leave nothing.
+pub const VARIABLE: &str = "PINTREE_OUTCOMES";
+
+/// One finished step.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Outcome {
+    /// What the step was, as its description has it: `import nginx 1.22.1-9 armhf`.
+    pub step: String,
+    /// The exit code.
+    pub exit: u8,
+    /// The error's text and causes when it failed, one a line.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
+    /// Bytes that came over the network.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub downloaded: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl Outcome {
+    /// Adds the outcome to `file`. One write a line, so that steps that end together do not mix.
+    pub fn append(&self, file: &Path) -> io::Result<()> {
+        let mut line = serde_json::to_vec(self).map_err(io::Error::other)?;
+        line.push(b'\n');
+        OpenOptions::new().append(true).create(true).open(file)?.write_all(&line)
+    }
+
+    /// Reads all outcomes, in the order in which the steps ended. No file means none.
+    pub fn load(file: &Path) -> io::Result<Vec<Self>> {
+        match std::fs::read_to_string(file) {
+            // A line that a killed step left half written says nothing.
+            Ok(text) => Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(vec![]),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn survives_a_half_written_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("outcomes");
+        assert_eq!(Outcome::load(&file).unwrap(), []);
+        let outcome = Outcome { step: "import a".into(), exit: 5, message: "two\nlines".into(), downloaded: 0 };
+        outcome.append(&file).unwrap();
+        std::fs::OpenOptions::new().append(true).open(&file).unwrap().write_all(b"{\"step\":\"imp").unwrap();
+        assert_eq!(Outcome::load(&file).unwrap(), [outcome]);
+    }
+}
