@@ -11,15 +11,11 @@ const HEADER: usize = 60;
 /// A Debian package being read from front to back.
 pub struct Deb<R: Read> {
     control: Control,
-    state: State<R>,
+    /// `None` once the payload was read to its end.
+    payload: Option<Members<R>>,
     limits: Limits,
     entries: usize,
     path_bytes: usize,
-}
-
-enum State<R: Read> {
-    Payload(Members<R>),
-    Ended,
 }
 
 impl<R: Read> std::fmt::Debug for Deb<R> {
@@ -63,7 +59,7 @@ impl<R: Read> Deb<R> {
         let (name, size) = next_part(&mut reader, "data.tar")?;
         let most = limits.payload_floor.max(size.saturating_mul(limits.payload_ratio)).min(limits.payload_size);
         let payload = Members::new(Bounded::new(name, reader.take(size), most, &limits)?);
-        Ok(Self { control, state: State::Payload(payload), limits, entries: 0, path_bytes: 0 })
+        Ok(Self { control, payload: Some(payload), limits, entries: 0, path_bytes: 0 })
     }
 
     /// The control part.
@@ -78,9 +74,9 @@ impl<R: Read> Deb<R> {
     /// # Errors
     /// When the medium fails or the package is not as it should be.
     pub fn next_entry(&mut self) -> Result<Option<Entry>, Error> {
-        let State::Payload(payload) = &mut self.state else { return Ok(None) };
+        let Some(payload) = &mut self.payload else { return Ok(None) };
         let Some(entry) = payload.next()? else {
-            if let State::Payload(payload) = std::mem::replace(&mut self.state, State::Ended) {
+            if let Some(payload) = self.payload.take() {
                 // Members after the payload are for future versions of the format: "should ignore", says deb(5).
                 payload.finish()?;
             }
@@ -106,15 +102,12 @@ impl<R: Read> Deb<R> {
     /// # Errors
     /// When the medium fails or the content is cut short or corrupt.
     pub fn chunk(&mut self) -> Result<&[u8], Error> {
-        match &mut self.state {
-            State::Payload(payload) => payload.chunk(),
-            State::Ended => Ok(&[]),
-        }
+        self.payload.as_mut().map_or(Ok(&[]), Members::chunk)
     }
 
     /// Passes over `length` of the bytes that [`Self::chunk`] gave.
     pub fn consume(&mut self, length: usize) {
-        if let State::Payload(payload) = &mut self.state {
+        if let Some(payload) = &mut self.payload {
             payload.consume(length);
         }
     }
