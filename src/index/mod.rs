@@ -1,1 +1,14 @@
-//! Repository metadata, parsed purely: `Release`, `Packages`.
+//! Repository metadata, parsed purely: `Release`, `Packages`, and what several of them offer together.
+//!
+//! Takes bytes that `repo` has verified, gives values the resolver can ask. Nothing here fetches or decides.
+
+pub mod compression;
+mod names;
+pub mod packages;
+mod parse;
+mod serial;
+pub mod universe;
+
+pub use compression::Compression;
+pub use packages::{Field, Index, MultiArch, Package, Priority};
+pub use universe::{Source, Universe};

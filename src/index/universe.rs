@@ -1,0 +1,109 @@
+//! All indexes that a manifest's repositories offer for one target, and what may come from each.
+//!
+//! Takes parsed indexes with their repository's steering, in manifest order (the native architecture's before foreign
+//! ones'), and answers which sources there are and which of them list the same bytes. Which version wins, and what holds
+//! and requests say about it, is the resolver's part.
+
+use super::packages::{Index, Package};
+use crate::pkg::{Architecture, RepoSteering};
+use std::sync::Arc;
+
+/// One index of one repository.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The parsed `Packages` file.
+    pub index: Arc<Index>,
+    /// The manifest's name of the repository.
+    pub repo: String,
+    /// What the manifest says about it; `priority`, `only` and `exclude` decide here.
+    pub steering: Arc<RepoSteering>,
+    /// The suite as the manifest writes it (`bookworm-backports`, `./`).
+    pub suite: String,
+    /// Further names of the suite, from its Release file: `Suite` and `Codename`.
+    pub aliases: Vec<String>,
+    /// `NotAutomatic: yes`: supplies only what a request asks `from` it and what only it has for that.
+    pub not_automatic: bool,
+    /// `ButAutomaticUpgrades: yes`; only told to the user, because a lock never upgrades by itself.
+    pub but_automatic_upgrades: bool,
+}
+
+impl Source {
+    /// Tells whether a request's `from WORD` means this source: the repository's name, or a name of the suite.
+    pub fn is_named(&self, word: &str) -> bool {
+        self.repo == word || self.suite == word || self.aliases.iter().any(|alias| alias == word)
+    }
+}
+
+/// Everything that could be installed.
+#[derive(Clone, Debug, Default)]
+pub struct Universe {
+    sources: Vec<Source>,
+}
+
+/// One package in one source.
+#[derive(Clone, Copy, Debug)]
+pub struct Listing<'u> {
+    /// Where it is listed.
+    pub source: &'u Source,
+    /// What the index says about it.
+    pub package: Package<'u>,
+}
+
+impl Universe {
+    /// Joins sources. Their order matters where versions and priorities tie: the first wins.
+    ///
+    /// The order is the manifest's: repositories by priority, then as written; suites and components as written; the
+    /// native architecture before foreign ones. Sources are sorted by priority here, stably.
+    pub fn new(mut sources: Vec<Source>) -> Self {
+        sources.sort_by_key(|source| source.steering.priority);
+        Self { sources }
+    }
+
+    /// The sources, best first.
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    /// Every listing of that name, in source order, whatever `only`, `exclude` and suites' flags say.
+    pub fn listings<'u>(&'u self, name: &str) -> impl Iterator<Item = Listing<'u>> {
+        self.sources.iter().flat_map(move |source| source.index.named(name).map(move |package| Listing { source, package }))
+    }
+
+    /// The repositories whose index lists exactly these bytes under this name, version and architecture, best first.
+    pub fn repos_with(&self, package: Package<'_>) -> Vec<&str> {
+        let mut repos: Vec<&str> = Vec::new();
+        for source in &self.sources {
+            let same = |other: Package<'_>| {
+                other.sha256() == package.sha256() && other.version() == package.version() && other.architecture() == package.architecture()
+            };
+            if !repos.contains(&source.repo.as_str())
+                && source.steering.supplies(package.name())
+                && source.index.named(package.name()).any(same)
+            {
+                repos.push(&source.repo);
+            }
+        }
+        repos
+    }
+
+    /// Names that are close to `name`, closest first, for "did you mean".
+    pub fn similar_names(&self, name: &str, architectures: &[Architecture]) -> Vec<String> {
+        let mut found: Vec<(usize, &str)> = Vec::new();
+        let tolerance = (name.chars().count() / 3).clamp(1, 3);
+        for package in self.sources.iter().flat_map(|source| source.index.packages()) {
+            let candidate = package.name();
+            if candidate.len().abs_diff(name.len()) > tolerance
+                || !(package.architecture().is_independent() || architectures.contains(package.architecture()))
+            {
+                continue;
+            }
+            let distance = strsim::osa_distance(name, candidate);
+            if distance <= tolerance {
+                found.push((distance, candidate));
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found.into_iter().take(3).map(|(_, name)| name.to_owned()).collect()
+    }
+}
