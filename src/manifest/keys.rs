@@ -1,0 +1,181 @@
+//! Every key of a manifest, once: the reader, the JSON Schema and the test of the reference page all go by this table.
+
+/// What a key takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// A string.
+    Text(Form),
+    /// A list of strings.
+    List(Form),
+    /// A string, or a list of them.
+    TextOrList(Form),
+    /// `true` or `false`.
+    Bool,
+    /// A whole number between the two.
+    Integer(i64, i64),
+    /// A TOML date.
+    Date,
+    /// Tables by name: `[repo.NAME]`.
+    Named(&'static [Key]),
+    /// An array of tables: `[[hold]]`.
+    Tables(&'static [Key]),
+    /// Numbers by user or group name.
+    Ids,
+}
+
+/// What the JSON Schema says about a string; the reader checks the same more closely, with better messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Any text but none.
+    Any,
+    /// Text that this regular expression matches.
+    Pattern(&'static str),
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+}
+
+/// Whether this version can do what the key asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Support {
+    /// Yes.
+    Now,
+    /// Not yet, whatever its value.
+    Later(&'static str),
+    /// Not yet, unless the list is empty.
+    OnlyEmpty(&'static str),
+}
+
+/// One key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    /// As it is written.
+    pub(super) name: &'static str,
+    /// What it takes.
+    pub(super) shape: Shape,
+    /// Whether it must be there; conditions are the reader's.
+    pub(super) required: bool,
+    /// The value it has when it is left out, as JSON; empty if it has none.
+    pub(super) default: &'static str,
+    /// Whether this version can do it.
+    pub(super) support: Support,
+    /// One sentence for the schema.
+    pub(super) summary: &'static str,
+}
+
+const RPM: Support = Support::Later("it is for rpm images");
+
+impl Key {
+    const fn new(name: &'static str, shape: Shape, summary: &'static str) -> Self {
+        Self { name, shape, required: false, default: "", support: Support::Now, summary }
+    }
+
+    const fn required(self) -> Self {
+        Self { required: true, ..self }
+    }
+
+    const fn default(self, default: &'static str) -> Self {
+        Self { default, ..self }
+    }
+
+    const fn support(self, support: Support) -> Self {
+        Self { support, ..self }
+    }
+}
+
+const ARCHITECTURE: Form = Form::Pattern("^[a-z][a-z0-9_-]*$");
+/// Names of repositories and images: they become parts of paths and refs.
+pub(super) const NAME: &str = "^[A-Za-z0-9_][A-Za-z0-9_-]*$";
+/// User and group names that `useradd` and Debian's `adduser` take.
+pub(super) const ID_NAME: &str = "^[a-z_][a-z0-9_-]*$";
+const PATH: Form = Form::Pattern("^[^/]");
+
+/// The archives that have a name (design: base URLs come from mirrors, hosts from no manifest).
+pub(super) const ARCHIVES: [&str; 4] = ["debian", "debian-security", "ubuntu", "ubuntu-ports"];
+/// The keys that are built in, as `builtin:NAME`.
+pub(super) const BUILTIN_KEYS: [&str; 2] = ["debian-bookworm", "debian-trixie"];
+/// The values of `variant`, smallest first; [`crate::pkg::Variant::ALL`] in words.
+pub(super) const VARIANTS: [&str; 5] = ["custom", "essential", "minbase", "important", "standard"];
+/// The values of `trust`.
+pub(super) const TRUSTS: [&str; 3] = ["index", "packages", "none"];
+
+/// Largest id that a manifest may fix: the next ones are `(uid_t) -1` and its 16-bit ghost's neighbours.
+pub(super) const MAX_ID: i64 = u32::MAX as i64 - 1;
+
+pub(super) const TOP: &[Key] = &[
+    Key::new("arches", Shape::List(ARCHITECTURE), "Architectures to build; armhf/armv7hl, arm64/aarch64 and amd64/x86_64 are synonyms.")
+        .required(),
+    Key::new("foreign-arches", Shape::List(ARCHITECTURE), "Multi-Arch: further architectures inside one root.").default("[]"),
+    Key::new("accelerate", Shape::List(ARCHITECTURE), "Host architectures whose native twins speed scripts up.")
+        .default("[]")
+        .support(Support::OnlyEmpty("only `[]` is")),
+    Key::new("epoch", Shape::Date, "SOURCE_DATE_EPOCH of scripts and generated files.").default("\"2020-01-01\""),
+    Key::new("platform", Shape::Text(Form::Any), "rpm: the platform of module streams, such as platform:el8.").support(RPM),
+    Key::new("releasever", Shape::Text(Form::Any), "rpm: the value of $releasever in URLs.").support(RPM),
+    Key::new("repo", Shape::Named(REPO), "Repositories by name.").default("{}"),
+    Key::new("image", Shape::Named(IMAGE), "Images by name.").required(),
+    Key::new("hold", Shape::Tables(HOLD), "Packages that stay inside a version pattern.").default("[]"),
+    Key::new("ids", Shape::Ids, "Fixed user and group ids by name.").default("{}"),
+];
+
+pub(super) const REPO: &[Key] = &[
+    Key::new("deb", Shape::TextOrList(Form::Any), "A named archive, or one or more URLs (https, http, file) that are tried in turn."),
+    Key::new("rpm", Shape::TextOrList(Form::Any), "rpm: one or more URLs of a repository.")
+        .support(Support::Later("it is for rpm repositories")),
+    Key::new(
+        "suites",
+        Shape::List(Form::Pattern("^[A-Za-z0-9._][A-Za-z0-9._/~+-]*$")),
+        "Suites; \"./\" or a path that ends in / for a flat repository.",
+    ),
+    Key::new("components", Shape::List(Form::Pattern("^[A-Za-z0-9][A-Za-z0-9._/+-]*$")), "Components; none for a flat repository."),
+    Key::new("key", Shape::TextOrList(Form::Any), "OpenPGP keys that may sign: builtin:NAME, or files of the project."),
+    Key::new("trust", Shape::Text(Form::OneOf(&TRUSTS)), "What is signed.").default("\"index\""),
+    Key::new("only", Shape::List(Form::Any), "Name globs: the repository may supply nothing else.").default("[]"),
+    Key::new("exclude", Shape::List(Form::Any), "Name globs: the repository does not supply these.").default("[]"),
+    Key::new("priority", Shape::Integer(1, 99), "Lower wins: a name comes from the lowest number that has it, then by version.")
+        .default("99"),
+    Key::new("cost", Shape::Integer(0, i32::MAX as i64), "rpm: among repositories with the same package, lower wins.").support(RPM),
+    Key::new("module-hotfixes", Shape::Bool, "rpm: packages come in whatever module streams say.").support(RPM),
+];
+
+pub(super) const IMAGE: &[Key] = &[
+    Key::new("extends", Shape::Text(Form::Pattern(NAME)), "The image whose requests, excludes, overlays and scripts come first."),
+    Key::new("arches", Shape::List(ARCHITECTURE), "Architectures of this image, if not all of the manifest's."),
+    Key::new(
+        "ref",
+        Shape::Text(Form::Pattern(
+            r"^([A-Za-z0-9_]|\{arch\})([A-Za-z0-9._-]|\{arch\})*(/([A-Za-z0-9_]|\{arch\})([A-Za-z0-9._-]|\{arch\})*)*$",
+        )),
+        "The release branch in the published repository; {arch} stands for the architecture.",
+    ),
+    Key::new("variant", Shape::Text(Form::OneOf(&VARIANTS)), "The base set of packages.").default("\"essential\""),
+    Key::new("packages", Shape::List(Form::Any), "Requests: names, names with a version relation, file paths.").default("[]"),
+    Key::new("exclude", Shape::List(Form::Any), "Name globs of packages that must not come in.").default("[]"),
+    Key::new("recommends", Shape::Bool, "Whether Recommends are followed.").default("false"),
+    Key::new("overlay", Shape::List(PATH), "Directories copied over the tree.").default("[]"),
+    Key::new("scripts", Shape::List(PATH), "Scripts run in the sandbox after configure.").default("[]"),
+    Key::new("modules", Shape::List(Form::Any), "rpm: module streams to enable (name:stream) or to disable (!name).").support(RPM),
+    Key::new("module-defaults", Shape::Text(Form::OneOf(&["dnf", "none"])), "rpm: whether default streams count.").support(RPM),
+    Key::new("best", Shape::Bool, "rpm: whether only the newest version of a request will do.").support(RPM),
+];
+
+/// The key of [`IMAGE`] that may also end in an architecture.
+pub(super) const PER_ARCHITECTURE: &str = "packages";
+
+pub(super) const HOLD: &[Key] = &[
+    Key::new("package", Shape::Text(Form::Any), "A glob over binary and source package names.").required(),
+    Key::new("version", Shape::Text(Form::Any), "A glob over versions.").required(),
+    Key::new("reason", Shape::Text(Form::Any), "Why, usually a link."),
+    Key::new("until", Shape::Date, "The last day on which the hold is in force."),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pkg::{Trust, Variant};
+
+    #[test]
+    fn words_are_those_of_the_types() {
+        assert_eq!(VARIANTS.to_vec(), Variant::ALL.map(Variant::as_str).to_vec());
+        assert_eq!(TRUSTS, [Trust::Index, Trust::Packages, Trust::None].map(Trust::as_str));
+    }
+}
