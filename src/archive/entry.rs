@@ -38,7 +38,7 @@ pub enum Kind {
 }
 
 /// Mode, owner and attributes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Metadata {
     /// Permission bits with set-user-id, set-group-id and sticky (07777).
     pub mode: u32,

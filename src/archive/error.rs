@@ -128,6 +128,9 @@ pub enum Problem {
     /// A hardlink whose target is no earlier regular file of the package.
     #[error("is a hardlink to `{0}`, which is no earlier file of the package")]
     LinkTarget(String),
+    /// A payload file where dpkg keeps its own.
+    #[error("is where dpkg keeps its own files")]
+    Reserved,
     /// A symlink without a target.
     #[error("is a link without a target")]
     NoTarget,

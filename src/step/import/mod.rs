@@ -1,0 +1,132 @@
+//! Rule `import`: one package file, proven, becomes one commit with its own ref.
+//!
+//! The package file is downloaded into memory or an unnamed file while it is hashed; only when size and SHA-256 are
+//! right are its bytes looked at. They are then streamed into objects, and nothing unpacked lies anywhere else. The ref
+//! comes last, after one sync: whatever interrupts the step leaves objects that nothing names.
+//!
+//! Takes [`Arguments`] and a way to get the file; gives an [`Imported`]. Knows no manifest, lockfile or repository
+//! format.
+
+mod download;
+mod error;
+mod payload;
+
+pub use download::Download;
+pub use error::Error;
+pub use payload::store_package;
+
+use crate::archive::Deb;
+use crate::pkg::{Architecture, Sha256};
+use crate::store::{Checksum, RefName, Repo};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// What an import step is told.
+#[derive(Clone, Debug)]
+pub struct Arguments {
+    /// The OSTree repository; made when it is missing.
+    pub store: PathBuf,
+    /// The package's name.
+    pub package: String,
+    /// Its full version.
+    pub version: String,
+    /// Its own `Architecture`.
+    pub architecture: Architecture,
+    /// The package file's digest.
+    pub sha256: Sha256,
+    /// The package file's size.
+    pub size: u64,
+    /// Where package files are kept, if they are: a file that lies there is used, and one that was fetched is added.
+    pub archives: Option<PathBuf>,
+}
+
+/// What an import step did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// The package's ref.
+    pub name: RefName,
+    /// The commit it names.
+    pub commit: Checksum,
+    /// Whether the ref was there before, and nothing was done.
+    pub present: bool,
+    /// Bytes that were fetched.
+    pub fetched: u64,
+}
+
+/// Imports one package.
+///
+/// `fetch` is asked for the file when it is not there yet; it writes to the [`Download`] and may start it over. It is
+/// trusted with nothing: size and digest are checked after it. `processor` is asked for permission to use a processor
+/// before unpacking starts; what it gives is dropped at the end.
+///
+/// # Errors
+/// See [`Error`]. Nothing but unnamed objects stays behind.
+pub fn run<S>(
+    arguments: &Arguments,
+    fetch: impl FnOnce(&mut Download) -> Result<(), Box<dyn std::error::Error + Send + Sync>>,
+    processor: impl FnOnce() -> std::io::Result<S>,
+) -> Result<Imported, Error> {
+    let repo = Repo::init(&arguments.store)?;
+    let name = RefName::deb(&arguments.sha256);
+    if let Some(commit) = present(&repo, &name)? {
+        return Ok(Imported { name, commit, present: true, fetched: 0 });
+    }
+    let mut download = Download::new(&repo, arguments.size)?;
+    let kept = arguments.archives.as_deref().map(|directory| directory.join(kept_name(arguments)));
+    let mut fetched = 0;
+    if !kept.as_deref().is_some_and(|path| download.copy_kept(path, &arguments.sha256)) {
+        download.restart().map_err(Error::io("write", &arguments.store))?;
+        fetch(&mut download).map_err(|source| Error::Fetch { package: package(arguments), source })?;
+        fetched = download.size();
+        download.verify(arguments)?;
+        if let Some(path) = &kept {
+            download.keep(path).map_err(Error::io("write", path))?;
+        }
+    }
+    let _slot = processor().map_err(Error::io("take a processor slot for", &arguments.store))?;
+    let commit = download.with_reader(|reader| unpack(&repo, reader, arguments))?;
+    repo.write_ref_if_changed(&name, &commit)?;
+    Ok(Imported { name, commit, present: false, fetched })
+}
+
+/// The commit of a ref that is there, with the commit object; a ref without one is as good as none.
+fn present(repo: &Repo, name: &RefName) -> Result<Option<Checksum>, Error> {
+    match repo.read_ref(name) {
+        Ok(Some(commit)) if repo.has_object(&commit, crate::store::ObjectKind::Commit) => Ok(Some(commit)),
+        Ok(_) | Err(crate::store::Error::CorruptRef { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn unpack(repo: &Repo, reader: &mut dyn Read, arguments: &Arguments) -> Result<Checksum, Error> {
+    let in_package = |source| Error::Archive { package: package(arguments), source };
+    let deb = Deb::open(reader).map_err(in_package)?;
+    let control = deb.control();
+    for (field, found, pinned) in [
+        ("Package", control.package.as_str(), arguments.package.as_str()),
+        ("Version", &control.version, &arguments.version),
+        ("Architecture", control.architecture.deb_name(), arguments.architecture.deb_name()),
+    ] {
+        if found != pinned {
+            let (found, pinned) = (found.to_owned(), pinned.to_owned());
+            return Err(Error::Identity { package: package(arguments), field, found, pinned });
+        }
+    }
+    store_package(repo, deb).map_err(|error| match error {
+        payload::Error::Archive(source) => in_package(source),
+        payload::Error::Store(source) => Error::Store(source),
+    })
+}
+
+fn package(arguments: &Arguments) -> String {
+    format!("{} {} {}", arguments.package, arguments.version, arguments.architecture)
+}
+
+/// The name a kept file has, as in apt's own cache apart from the epoch.
+fn kept_name(arguments: &Arguments) -> String {
+    let version = crate::pkg::version::without_epoch(&arguments.version);
+    format!("{}_{version}_{}.deb", arguments.package, arguments.architecture)
+}
+
+#[cfg(test)]
+mod tests;
