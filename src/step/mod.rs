@@ -3,5 +3,6 @@
 //! One file for each rule of `ninja/rules.ninja`, with the same name. A step opens neither manifest nor lockfile: its
 //! arguments say all. [`outcome`] is what a step leaves for the build that ran it.
 
+pub mod compose;
 pub mod import;
 pub mod outcome;

@@ -28,7 +28,7 @@ pub use error::{Error, ObjectKind};
 pub use lock::Exclusive;
 pub use metadata::Metadata;
 pub use reader::{FileKind, FileMeta};
-pub use refname::{ParseRefNameError, RefName};
+pub use refname::{DEB_IMPORT_FORMAT, IMAGE_FORMAT, ParseRefNameError, RefName};
 pub use repo::Repo;
 pub use tree::{Entry, Tree};
 pub use writer::FileWriter;

@@ -51,7 +51,7 @@ impl Repo {
     }
 
     /// Reads a directory and hands it to `look` in place; `buffer` is working space for many such reads.
-    pub(super) fn view_dirtree<T>(
+    pub(crate) fn view_dirtree<T>(
         &self,
         checksum: &Checksum,
         buffer: &mut Vec<u8>,

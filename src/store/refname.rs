@@ -8,6 +8,11 @@ use std::str::FromStr;
 /// The version of what an import makes of a `.deb`; a change that gives other objects needs a new one.
 pub const DEB_IMPORT_FORMAT: u32 = 1;
 
+/// The version of what a compose makes of package refs; part of each image's identity.
+///
+/// Raising it makes every image commit of every user a new one: only for a change of what steps produce.
+pub const IMAGE_FORMAT: u32 = 1;
+
 /// A ref: `deb/1/SHA256` for a package, `image/MANIFEST/IMAGE/ARCH/STAGE` for an image.
 ///
 /// OSTree refuses `+`, `~`, `:`, `^` and components that start with a dot, so versions and package names never stand in

@@ -151,6 +151,21 @@ impl Tree {
         Ok(file.or_else(|| tree.dirs.get(name).map(|subtree| Entry::Directory(subtree.meta))))
     }
 
+    /// Puts a file object into this directory, under a name that nothing has.
+    pub(crate) fn put_file(&mut self, name: &str, file: Checksum) {
+        self.files.insert(name.into(), file);
+    }
+
+    /// Puts a directory of the repository into this directory, under a name that nothing has.
+    pub(crate) fn put_frozen(&mut self, name: &str, tree: Checksum, meta: Checksum) {
+        self.dirs.insert(name.into(), Subtree { meta, tree: Content::Frozen(tree) });
+    }
+
+    /// Puts a directory in memory into this directory, under a name that nothing has.
+    pub(crate) fn put_tree(&mut self, name: &str, tree: Self, meta: Checksum) {
+        self.dirs.insert(name.into(), Subtree { meta, tree: Content::Thawed(tree) });
+    }
+
     /// Writes what is not in the repository yet, and gives the dirtree's checksum.
     pub fn write(&self, repo: &Repo) -> Result<Checksum, Error> {
         let mut dirs = Vec::with_capacity(self.dirs.len());
