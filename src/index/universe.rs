@@ -69,19 +69,18 @@ impl Universe {
         self.sources.iter().flat_map(move |source| source.index.named(name).map(move |package| Listing { source, package }))
     }
 
-    /// The repositories whose index lists exactly these bytes under this name, version and architecture, best first.
-    pub fn repos_with(&self, package: Package<'_>) -> Vec<&str> {
-        let mut repos: Vec<&str> = Vec::new();
+    /// The repositories whose index lists exactly these bytes under this name, version and architecture, best first, and
+    /// where each has them.
+    pub fn repos_with(&self, package: Package<'_>) -> Vec<(&str, String)> {
+        let mut repos: Vec<(&str, String)> = Vec::new();
         for source in &self.sources {
-            let same = |other: Package<'_>| {
-                other.sha256() == package.sha256() && other.version() == package.version() && other.architecture() == package.architecture()
-            };
-            if !repos.contains(&source.repo.as_str())
-                && source.steering.supplies(package.name())
-                && source.index.named(package.name()).any(same)
-            {
-                repos.push(&source.repo);
+            if repos.iter().any(|(repo, _)| *repo == source.repo) || !source.steering.supplies(package.name()) {
+                continue;
             }
+            let same = source.index.named(package.name()).find(|other| {
+                other.sha256() == package.sha256() && other.version() == package.version() && other.architecture() == package.architecture()
+            });
+            repos.extend(same.map(|same| (source.repo.as_str(), same.path())));
         }
         repos
     }

@@ -8,9 +8,13 @@
 //! resolvo) finds a solution where the walk finds none and proves that there is none, `check` judges every answer
 //! without using the code of the other two. `docs/design/0004-resolver.md` says why.
 
+mod check;
+mod goals;
+mod pool;
 mod problem;
 mod solution;
 mod unsolvable;
+mod walk;
 
 pub use problem::{Preference, Problem};
 pub use solution::{Chosen, Reason, Satisfied, Solution, SolvedBy};
@@ -31,8 +35,32 @@ pub enum Error {
     },
 }
 
+/// Deep dependency chains recurse; the stack of a test thread would not do. Only what is used of it is ever real.
+const STACK: usize = 256 << 20;
+
 /// Solves a problem.
 pub fn resolve(problem: &Problem<'_>) -> Result<Solution, Error> {
-    let _ = problem;
-    Err(Error::Invalid { violations: vec!["there is no solver yet".to_owned()] })
+    std::thread::scope(|scope| {
+        let work = || solve(problem);
+        match std::thread::Builder::new().name("resolve".into()).stack_size(STACK).spawn_scoped(scope, work) {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(_) => solve(problem),
+        }
+    })
+}
+
+fn solve(problem: &Problem<'_>) -> Result<Solution, Error> {
+    let mut pool = pool::Pool::new(problem);
+    let unsolvable = |causes, hints| Error::from(Box::new(Unsolvable { architecture: problem.native.to_string(), causes, hints }));
+    let goals = goals::goals(&mut pool).map_err(|causes| unsolvable(causes, Vec::new()))?;
+    let outcome = walk::walk(&mut pool, &goals);
+    if outcome.broken {
+        return Err(unsolvable(Vec::new(), Vec::new()));
+    }
+    let packages: Vec<_> = outcome.chosen.iter().map(|&c| pool.get(c).package).collect();
+    let violations = check::violations(&packages, &problem.native);
+    if !violations.is_empty() {
+        return Err(Error::Invalid { violations });
+    }
+    Ok(solution::render(&mut pool, &goals, &outcome.chosen, SolvedBy::Walk))
 }

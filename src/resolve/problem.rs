@@ -23,7 +23,7 @@ pub struct Problem<'a> {
     /// `--upgrade` gives no old pins; `--upgrade-package P` gives them all but P's.
     pub preferences: Vec<Preference>,
     /// Tells which packages ship an absolute path; asked only for file requests. Without file lists: nothing.
-    pub files: &'a dyn Fn(&str) -> Vec<String>,
+    pub files: &'a (dyn Fn(&str) -> Vec<String> + Sync),
 }
 
 impl<'a> Problem<'a> {

@@ -1,7 +1,10 @@
 //! What the resolver chose, and why each package is there.
 
+use super::goals::{Goal, GoalReason};
+use super::pool::{CandidateId, Pool};
 use crate::index::Field;
 use crate::pkg::{Pin, Variant};
+use std::collections::HashMap;
 
 /// A valid set of packages.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,4 +85,82 @@ pub struct Satisfied {
     pub group: String,
     /// Places in [`Solution::packages`]; empty for a Recommends that is not there.
     pub by: Vec<usize>,
+}
+
+/// Makes a solution of the chosen candidates: sorts them and says why each is there.
+pub(super) fn render(pool: &mut Pool<'_>, goals: &[Goal], chosen: &[CandidateId], by: SolvedBy) -> Solution {
+    let mut sorted = chosen.to_vec();
+    sorted.sort_by(|&a, &b| {
+        let (a, b) = (pool.get(a), pool.get(b));
+        (a.package.name(), a.slot).cmp(&(b.package.name(), b.slot))
+    });
+    let place: HashMap<CandidateId, usize> = sorted.iter().enumerate().map(|(at, &candidate)| (candidate, at)).collect();
+    let dependencies: Vec<Vec<Satisfied>> = sorted
+        .iter()
+        .map(|&candidate| {
+            let clauses = pool.clauses(candidate);
+            let satisfied = clauses.iter().map(|clause| {
+                let all = clause.alternatives.iter().flat_map(|alternative| alternative.solutions.iter());
+                let mut by: Vec<usize> = all.filter_map(|solution| place.get(solution).copied()).collect();
+                let mut seen = std::collections::BTreeSet::new();
+                by.retain(|at| seen.insert(*at));
+                Satisfied { field: clause.field, group: pool.clause_text(candidate, clause), by }
+            });
+            satisfied.collect()
+        })
+        .collect();
+    let reasons = reasons(pool, goals, &sorted, &dependencies);
+    let packages = sorted.iter().zip(dependencies).zip(reasons).map(|((&candidate, dependencies), reason)| {
+        let package = pool.get(candidate).package;
+        let own = pool.source(candidate);
+        let mut repos = vec![own.repo.clone()];
+        let mut paths = vec![package.path()];
+        for (repo, path) in pool.problem.universe.repos_with(package) {
+            if repo != own.repo {
+                repos.push(repo.to_owned());
+                paths.push(path);
+            }
+        }
+        let pin = Pin {
+            name: package.name().to_owned(),
+            architecture: package.architecture().clone(),
+            version: package.version().to_owned(),
+            source: package.source().to_owned(),
+            source_version: package.source_version().to_owned(),
+            repo: own.repo.clone(),
+            path: paths[0].clone(),
+            sha256: package.sha256(),
+            size: package.size(),
+        };
+        let (installed_size, essential) = (package.installed_size(), package.is_essential());
+        Chosen { pin, repos, paths, installed_size, essential, reason, dependencies }
+    });
+    Solution { packages: packages.collect(), by }
+}
+
+/// The first reason of each package, breadth first from the goals: the requests before the variant.
+fn reasons(pool: &Pool<'_>, goals: &[Goal], sorted: &[CandidateId], dependencies: &[Vec<Satisfied>]) -> Vec<Reason> {
+    let mut reasons: Vec<Option<Reason>> = vec![None; sorted.len()];
+    let mut queue = std::collections::VecDeque::new();
+    let requests_first = goals.iter().filter(|g| matches!(g.why, GoalReason::Request(_)));
+    let variant_last = goals.iter().filter(|g| matches!(g.why, GoalReason::Variant(_)));
+    for goal in requests_first.chain(variant_last) {
+        let Some(at) = sorted.iter().position(|&candidate| pool.unit_of(candidate) == goal.unit) else { continue };
+        reasons[at] = Some(match goal.why {
+            GoalReason::Request(request) => Reason::Requested { request: pool.problem.requests[request].to_string() },
+            GoalReason::Variant(variant) => Reason::Variant { variant },
+        });
+        queue.push_back(at);
+    }
+    while let Some(at) = queue.pop_front() {
+        for satisfied in &dependencies[at] {
+            for &to in &satisfied.by {
+                if reasons[to].is_none() {
+                    reasons[to] = Some(Reason::Needed { by: at, field: satisfied.field, group: satisfied.group.clone() });
+                    queue.push_back(to);
+                }
+            }
+        }
+    }
+    reasons.into_iter().map(|reason| reason.expect("every chosen package is reached from a goal")).collect()
 }

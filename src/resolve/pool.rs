@@ -1,0 +1,678 @@
+//! The part of the universe that a problem has reached so far, as numbers.
+//!
+//! Takes a [`Problem`] and looks into its indexes only for names that somebody asks about: a server image reaches some
+//! 2,000 of 60,000 packages. Knows the rules of visibility (`only`, `exclude`, priorities, NotAutomatic, holds) and of
+//! Multi-Arch; knows nothing of what is chosen.
+
+use super::problem::Problem;
+use crate::index::packages::{Link, Qualifier};
+use crate::index::{Field, MultiArch, Package, Source};
+use crate::pkg::{Architecture, Comparison, version};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// A name that has been met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct NameId(pub u32);
+
+/// A package name of one architecture: what apt calls a package. At most one candidate of a unit is installed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Unit(pub u32);
+
+/// A version of a unit that may be installed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct CandidateId(pub u32);
+
+/// An architecture: 0 is the native one (and `all`), then the foreign ones in their order.
+pub(super) type Slot = u8;
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidate<'u> {
+    pub package: Package<'u>,
+    pub source: u16,
+    pub name: NameId,
+    pub unit: Unit,
+    pub slot: Slot,
+}
+
+/// What a relation is about.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Target<'u> {
+    pub name: NameId,
+    pub scope: Scope,
+    pub version: Option<(Comparison, &'u str)>,
+}
+
+/// Which architectures a relation accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Scope {
+    /// The own architecture, or `Multi-Arch: foreign` of any other.
+    Own(Slot),
+    /// `:any`: `Multi-Arch: allowed` of any architecture.
+    Any,
+    /// `:i386`: only that one.
+    Only(Slot),
+    /// Every architecture: how Conflicts and Breaks read an unqualified name.
+    All,
+    /// An architecture that the image does not have.
+    Nowhere,
+}
+
+/// A dependency: one of the alternatives must be there.
+#[derive(Clone, Debug)]
+pub(super) struct Clause<'u> {
+    pub field: Field,
+    /// Where the group starts among the field's links, for the text.
+    pub first: u16,
+    pub alternatives: Box<[Alternative<'u>]>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Alternative<'u> {
+    pub target: Target<'u>,
+    /// Who satisfies it, in apt's order; of a unit the preferred version first.
+    pub solutions: Rc<[CandidateId]>,
+}
+
+/// A relation that must not be met, and who meets it.
+#[derive(Clone, Debug)]
+pub(super) struct Forbidden {
+    pub field: Field,
+    /// The place among the field's links; `None` for the Multi-Arch rule.
+    pub link: Option<u16>,
+    pub victims: Rc<[CandidateId]>,
+}
+
+/// Who offers a name: a candidate, and the version that it offers.
+#[derive(Clone, Copy, Debug)]
+struct Offer<'u> {
+    candidate: CandidateId,
+    version: Option<&'u str>,
+    real: bool,
+}
+
+type Offers<'u> = Rc<[Offer<'u>]>;
+
+pub(super) struct Pool<'u> {
+    pub problem: &'u Problem<'u>,
+    pub slots: Vec<Architecture>,
+    sources: &'u [Source],
+    names: Vec<&'u str>,
+    by_text: HashMap<&'u str, NameId>,
+    /// By source, then by the index's own number of a name.
+    global: Vec<Vec<u32>>,
+    /// By name, then by source.
+    local: Vec<u32>,
+    pub candidates: Vec<Candidate<'u>>,
+    by_record: HashMap<(u16, u32), CandidateId>,
+    groups: Vec<Option<Rc<[CandidateId]>>>,
+    offers: HashMap<(NameId, Scope), Offers<'u>>,
+    clauses: Vec<Option<Rc<[Clause<'u>]>>>,
+    forbidden: Vec<Option<Rc<[Forbidden]>>>,
+    orders: HashMap<Unit, u64>,
+    /// What requests and `from` leave of a unit's versions.
+    restricted: HashMap<Unit, Rc<[CandidateId]>>,
+    /// By name and architecture: versions to keep, most important first.
+    pins: HashMap<(&'u str, Slot), Vec<&'u str>>,
+    /// Names and slots of packages to prefer among alternatives.
+    choices: HashMap<(&'u str, Slot), ()>,
+    pub unlocked: std::collections::BTreeSet<Unit>,
+}
+
+const NONE: u32 = u32::MAX;
+
+impl<'u> Pool<'u> {
+    pub fn new(problem: &'u Problem<'u>) -> Self {
+        let mut slots = vec![problem.native.clone()];
+        slots.extend(problem.foreign.iter().filter(|arch| **arch != problem.native).cloned());
+        let sources = problem.universe.sources();
+        let mut pool = Self {
+            problem,
+            slots,
+            sources,
+            names: Vec::new(),
+            by_text: HashMap::new(),
+            global: sources.iter().map(|source| vec![NONE; source.index.name_count()]).collect(),
+            local: Vec::new(),
+            candidates: Vec::new(),
+            by_record: HashMap::new(),
+            groups: Vec::new(),
+            offers: HashMap::new(),
+            clauses: Vec::new(),
+            forbidden: Vec::new(),
+            orders: HashMap::new(),
+            restricted: HashMap::new(),
+            pins: HashMap::new(),
+            choices: HashMap::new(),
+            unlocked: std::collections::BTreeSet::new(),
+        };
+        for preference in &problem.preferences {
+            for pin in &preference.pins {
+                let Some(slot) = pool.slot_of(&pin.architecture) else { continue };
+                let versions = pool.pins.entry((pin.name.as_str(), slot)).or_default();
+                if !versions.contains(&pin.version.as_str()) {
+                    versions.push(&pin.version);
+                }
+                if preference.choices {
+                    pool.choices.insert((&pin.name, slot), ());
+                }
+            }
+        }
+        pool
+    }
+
+    /// The slot in which packages of this architecture live.
+    pub fn slot_of(&self, architecture: &Architecture) -> Option<Slot> {
+        if architecture.is_independent() {
+            return Some(0);
+        }
+        self.slots.iter().position(|known| known == architecture).map(|at| at as Slot)
+    }
+
+    pub fn sources(&self) -> &'u [Source] {
+        self.sources
+    }
+
+    pub fn source(&self, candidate: CandidateId) -> &'u Source {
+        &self.sources[usize::from(self.candidates[candidate.0 as usize].source)]
+    }
+
+    pub fn get(&self, candidate: CandidateId) -> &Candidate<'u> {
+        &self.candidates[candidate.0 as usize]
+    }
+
+    pub fn unit_of(&self, candidate: CandidateId) -> Unit {
+        self.candidates[candidate.0 as usize].unit
+    }
+
+    pub fn unit(&self, name: NameId, slot: Slot) -> Unit {
+        Unit(name.0 * self.slots.len() as u32 + u32::from(slot))
+    }
+
+    pub fn unit_name(&self, unit: Unit) -> (NameId, Slot) {
+        let slots = self.slots.len() as u32;
+        (NameId(unit.0 / slots), (unit.0 % slots) as Slot)
+    }
+
+    pub fn name(&self, name: NameId) -> &'u str {
+        self.names[name.0 as usize]
+    }
+
+    /// The name with `:arch` where the unit is foreign.
+    pub fn display_unit(&self, unit: Unit) -> String {
+        let (name, slot) = self.unit_name(unit);
+        match slot {
+            0 => self.name(name).to_owned(),
+            _ => format!("{}:{}", self.name(name), self.slots[usize::from(slot)]),
+        }
+    }
+
+    /// The number of a name; `None` when no index mentions it.
+    pub fn find_name(&mut self, text: &str) -> Option<NameId> {
+        if let Some(&known) = self.by_text.get(text) {
+            return Some(known);
+        }
+        let sources = self.sources;
+        let text = sources.iter().find_map(|source| source.index.name_id(text).map(|id| source.index.name(id)))?;
+        Some(self.intern(text))
+    }
+
+    fn intern(&mut self, text: &'u str) -> NameId {
+        if let Some(&known) = self.by_text.get(text) {
+            return known;
+        }
+        let id = NameId(self.names.len() as u32);
+        self.names.push(text);
+        self.by_text.insert(text, id);
+        for (source, global) in self.sources.iter().zip(&mut self.global) {
+            let local = source.index.name_id(text).unwrap_or(NONE);
+            self.local.push(local);
+            if local != NONE {
+                global[local as usize] = id.0;
+            }
+        }
+        self.groups.resize(self.names.len() * self.slots.len(), None);
+        id
+    }
+
+    fn intern_local(&mut self, source: usize, local: u32) -> NameId {
+        match self.global[source][local as usize] {
+            NONE => self.intern(self.sources[source].index.name(local)),
+            known => NameId(known),
+        }
+    }
+
+    fn local(&self, name: NameId, source: usize) -> Option<u32> {
+        Some(self.local[name.0 as usize * self.sources.len() + source]).filter(|&local| local != NONE)
+    }
+
+    /// The candidate for a package of an index; it may belong to no group.
+    fn candidate(&mut self, source: usize, package: Package<'u>, name: NameId, slot: Slot) -> CandidateId {
+        let unit = self.unit(name, slot);
+        *self.by_record.entry((source as u16, package.id())).or_insert_with(|| {
+            self.candidates.push(Candidate { package, source: source as u16, name, unit, slot });
+            self.clauses.push(None);
+            self.forbidden.push(None);
+            CandidateId(self.candidates.len() as u32 - 1)
+        })
+    }
+
+    /// The versions of a unit that may be installed, the preferred one first.
+    pub fn group(&mut self, unit: Unit) -> Rc<[CandidateId]> {
+        if let Some(known) = &self.groups[unit.0 as usize] {
+            return known.clone();
+        }
+        let group = match self.restricted.get(&unit) {
+            Some(restricted) => restricted.clone(),
+            None => self.visible(unit).into(),
+        };
+        let group = self.prefer_pins(unit, group);
+        self.groups[unit.0 as usize] = Some(group.clone());
+        group
+    }
+
+    /// What the walk takes of a unit: one version, as apt's policy.
+    pub fn preferred(&mut self, unit: Unit) -> Option<CandidateId> {
+        self.group(unit).first().copied()
+    }
+
+    fn prefer_pins(&self, unit: Unit, group: Rc<[CandidateId]>) -> Rc<[CandidateId]> {
+        let (name, slot) = self.unit_name(unit);
+        if self.unlocked.contains(&unit) {
+            return group;
+        }
+        let Some(pins) = self.pins.get(&(self.name(name), slot)) else { return group };
+        let wanted = pins.iter().find_map(|pin| group.iter().position(|&candidate| self.get(candidate).package.version() == *pin));
+        match wanted {
+            None | Some(0) => group,
+            Some(at) => {
+                let mut sorted = group.to_vec();
+                sorted[..=at].rotate_right(1);
+                sorted.into()
+            }
+        }
+    }
+
+    /// Tells whether the unit's preferred version is preferred only because a pin says so.
+    pub fn is_pinned(&mut self, unit: Unit) -> bool {
+        let group = self.group(unit);
+        let Some(&first) = group.first() else { return false };
+        let first = self.get(first).package.version();
+        group[1..].iter().any(|&other| version::compare(self.get(other).package.version(), first).is_gt())
+    }
+
+    /// Lets units move to their best version again.
+    pub fn unlock(&mut self, units: impl IntoIterator<Item = Unit>) {
+        self.unlocked.extend(units);
+        // The order of versions stands in every list of solutions.
+        self.forget();
+    }
+
+    /// Drops everything that was concluded from groups, after a group changed.
+    fn forget(&mut self) {
+        self.groups.fill(None);
+        self.offers.clear();
+        self.clauses.fill(None);
+        self.forbidden.fill(None);
+    }
+
+    /// Leaves a unit only the given versions.
+    pub fn restrict(&mut self, unit: Unit, candidates: Vec<CandidateId>) {
+        self.restricted.insert(unit, candidates.into());
+        self.forget();
+    }
+
+    /// All packages of the unit's name and architecture, with their source, whatever is allowed.
+    pub fn listings(&mut self, unit: Unit) -> Vec<(usize, CandidateId)> {
+        let (name, slot) = self.unit_name(unit);
+        let mut found = Vec::new();
+        for source in 0..self.sources.len() {
+            let Some(local) = self.local(name, source) else { continue };
+            let index = &self.sources[source].index;
+            for &record in index.records_named(local) {
+                let package = index.record(record);
+                if self.slot_of(package.architecture()) == Some(slot) {
+                    found.push((source, self.candidate(source, package, name, slot)));
+                }
+            }
+        }
+        found
+    }
+
+    /// Why a listing may not be chosen although it is there; none if it may, priorities apart.
+    pub fn hidden_because(&self, source: usize, candidate: CandidateId) -> Option<String> {
+        let package = self.get(candidate).package;
+        let name = package.name();
+        let Source { steering, not_automatic, .. } = &self.sources[source];
+        if let Some(glob) = self.problem.steering.exclude.iter().find(|glob| glob.matches(name)) {
+            return Some(format!("the image excludes `{glob}`"));
+        }
+        if let Some(glob) = steering.exclude.iter().find(|glob| glob.matches(name)) {
+            return Some(format!("the repository excludes `{glob}`"));
+        }
+        if !steering.supplies(name) {
+            return Some("the repository's `only` does not name it".to_owned());
+        }
+        if *not_automatic {
+            return Some(format!("the suite is not automatic: ask for `{name} from {}`", self.sources[source].suite));
+        }
+        for hold in &self.problem.holds {
+            let held = hold.package.matches(name) || hold.package.matches(package.source());
+            let fits = |version: &str| hold.version.matches(version) || hold.version.matches(version::without_epoch(version));
+            if held && !fits(package.version()) {
+                return Some(match &hold.reason {
+                    None => format!("held at `{}`", hold.version),
+                    Some(reason) => format!("held at `{}`: {reason}", hold.version),
+                });
+            }
+        }
+        None
+    }
+
+    fn visible(&mut self, unit: Unit) -> Vec<CandidateId> {
+        let listings = self.listings(unit);
+        let shown: Vec<_> = listings.into_iter().filter(|&(source, c)| self.hidden_because(source, c).is_none()).collect();
+        self.best_first(shown)
+    }
+
+    /// Keeps the repositories with the lowest priority number; sorts by version; of equal versions the first source's.
+    fn best_first(&self, shown: Vec<(usize, CandidateId)>) -> Vec<CandidateId> {
+        let priority = |source: usize| self.sources[source].steering.priority;
+        let Some(best) = shown.iter().map(|&(source, _)| priority(source)).min() else { return Vec::new() };
+        let mut kept: Vec<CandidateId> = shown.into_iter().filter(|&(source, _)| priority(source) == best).map(|(_, c)| c).collect();
+        let version_of = |candidate: CandidateId| self.get(candidate).package.version();
+        kept.sort_by(|&a, &b| version::compare(version_of(b), version_of(a)));
+        kept.dedup_by(|b, a| version::compare(version_of(*a), version_of(*b)).is_eq());
+        kept
+    }
+
+    /// Versions of a unit that sources named `from` list, best first; holds and excludes count, NotAutomatic does not.
+    pub fn versions_from(&mut self, unit: Unit, from: &str) -> Vec<CandidateId> {
+        let mut found = Vec::new();
+        for (source, candidate) in self.listings(unit) {
+            let allowed = match self.hidden_because(source, candidate) {
+                None => true,
+                Some(_) => self.sources[source].not_automatic && self.hidden_apart_from_automatic(source, candidate).is_none(),
+            };
+            if self.sources[source].is_named(from) && allowed {
+                found.push((source, candidate));
+            }
+        }
+        self.best_first(found)
+    }
+
+    fn hidden_apart_from_automatic(&self, source: usize, candidate: CandidateId) -> Option<()> {
+        let package = self.get(candidate).package;
+        let name = package.name();
+        let held = self.problem.holds.iter().any(|hold| {
+            let fits = |version: &str| hold.version.matches(version) || hold.version.matches(version::without_epoch(version));
+            (hold.package.matches(name) || hold.package.matches(package.source())) && !fits(package.version())
+        });
+        let excluded = self.problem.steering.exclude.iter().any(|glob| glob.matches(name));
+        (held || excluded || !self.sources[source].steering.supplies(name)).then_some(())
+    }
+
+    /// Where apt would have created the unit: later ones have the higher package ID.
+    pub fn order(&mut self, unit: Unit) -> u64 {
+        if let Some(&known) = self.orders.get(&unit) {
+            return known;
+        }
+        let (name, slot) = self.unit_name(unit);
+        let mut order = u64::MAX;
+        let mut mentioned = false;
+        for source in 0..self.sources.len() {
+            let Some(local) = self.local(name, source) else { continue };
+            let index = &self.sources[source].index;
+            let found = index.first_mention(local, &self.slots[usize::from(slot)], &self.slots[0]);
+            if let Some((position, fresh)) = found
+                && !(fresh && mentioned)
+            {
+                order = (source as u64) << 32 | u64::from(position);
+                break;
+            }
+            mentioned |= (0..self.slots.len()).any(|s| index.first_mention(local, &self.slots[s], &self.slots[0]).is_some());
+        }
+        self.orders.insert(unit, order);
+        order
+    }
+
+    /// Tells whether apt would know the unit at all: a stanza or a relation names it.
+    pub fn is_mentioned(&mut self, unit: Unit) -> bool {
+        self.order(unit) != u64::MAX
+    }
+
+    fn offers(&mut self, name: NameId, scope: Scope) -> Offers<'u> {
+        if let Some(known) = self.offers.get(&(name, scope)) {
+            return known.clone();
+        }
+        let mut found: Vec<Offer<'u>> = Vec::new();
+        for slot in 0..self.slots.len() as Slot {
+            if matches!(scope, Scope::Only(only) if only != slot) {
+                continue;
+            }
+            let unit = self.unit(name, slot);
+            for &candidate in self.group(unit).iter() {
+                let package = self.get(candidate).package;
+                let fits = match scope {
+                    Scope::Own(own) => own == slot || package.multi_arch() == MultiArch::Foreign,
+                    Scope::Any => package.multi_arch() == MultiArch::Allowed,
+                    Scope::Only(_) | Scope::All => true,
+                    Scope::Nowhere => false,
+                };
+                if fits {
+                    found.push(Offer { candidate, version: Some(package.version()), real: true });
+                }
+            }
+        }
+        self.provided(name, scope, &mut found);
+        let real = |pool: &Self, offer: &Offer| pool.get(offer.candidate).name == name;
+        let mut keyed: Vec<(_, Offer<'u>)> = found
+            .into_iter()
+            .map(|offer| {
+                let Candidate { package, unit, slot, .. } = *self.get(offer.candidate);
+                // apt counts itself among the essential and important packages.
+                let apt = package.name() == "apt";
+                let key = (
+                    !self.is_choice(unit),
+                    !real(self, &offer),
+                    !(package.is_essential() || apt),
+                    !(package.is_important() || apt),
+                    slot,
+                    package.priority(),
+                    std::cmp::Reverse(self.order(unit)),
+                );
+                (key, offer)
+            })
+            .collect();
+        // Stable: the versions of a unit keep their group's order.
+        keyed.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let offers: Offers<'u> = keyed.into_iter().map(|(_, offer)| offer).collect();
+        self.offers.insert((name, scope), offers.clone());
+        offers
+    }
+
+    fn provided(&mut self, name: NameId, scope: Scope, found: &mut Vec<Offer<'u>>) {
+        let mut providers: Vec<Unit> = Vec::new();
+        for source in 0..self.sources.len() {
+            let Some(local) = self.local(name, source) else { continue };
+            let index = &self.sources[source].index;
+            for &record in index.records_providing(local) {
+                let package = index.record(record);
+                let Some(slot) = self.slot_of(package.architecture()) else { continue };
+                let owner = self.intern_local(source, package.name_id());
+                providers.push(self.unit(owner, slot));
+            }
+        }
+        providers.sort_unstable();
+        providers.dedup();
+        for unit in providers {
+            let slot = self.unit_name(unit).1;
+            for &candidate in self.group(unit).iter() {
+                let Candidate { package, source, .. } = *self.get(candidate);
+                let index = &self.sources[usize::from(source)].index;
+                for link in package.links(Field::Provides) {
+                    if self.intern_local(source.into(), link.name) != name {
+                        continue;
+                    }
+                    let multi_arch = package.multi_arch();
+                    let fits = match (scope, self.scope(source.into(), link, slot)) {
+                        (Scope::Nowhere, _) | (_, Scope::Nowhere) => false,
+                        (Scope::All, _) => true,
+                        // `Provides: foo:any`
+                        (Scope::Any, Scope::Any) => true,
+                        (_, Scope::Any) => false,
+                        // `Provides: foo:i386`
+                        (Scope::Own(own) | Scope::Only(own), Scope::Only(only)) => own == only,
+                        (Scope::Any, _) => multi_arch == MultiArch::Allowed,
+                        (Scope::Own(own), _) => own == slot || multi_arch == MultiArch::Foreign,
+                        (Scope::Only(only), _) => only == slot,
+                    };
+                    if fits {
+                        let version = link.comparison().map(|_| index.text(link.version));
+                        found.push(Offer { candidate, version, real: false });
+                    }
+                }
+            }
+        }
+    }
+
+    fn scope(&self, source: usize, link: &Link, own: Slot) -> Scope {
+        let only = |architecture: &Architecture| self.slot_of(architecture).map_or(Scope::Nowhere, Scope::Only);
+        match link.qualifier() {
+            Qualifier::None => Scope::Own(own),
+            Qualifier::Any => Scope::Any,
+            Qualifier::Native => Scope::Only(0),
+            Qualifier::Architecture(id) => only(self.sources[source].index.architecture(id)),
+        }
+    }
+
+    /// Who satisfies a target, in apt's order.
+    pub fn solutions(&mut self, target: &Target<'_>) -> Rc<[CandidateId]> {
+        let offers = self.offers(target.name, target.scope);
+        let mut found: Vec<CandidateId> = Vec::with_capacity(offers.len());
+        for offer in offers.iter() {
+            let fits = match (target.version, offer.version) {
+                (None, _) => true,
+                (Some(_), None) => false,
+                (Some((comparison, wanted)), Some(version)) => comparison.accepts(version::compare(version, wanted)),
+            };
+            if fits && !found.contains(&offer.candidate) {
+                found.push(offer.candidate);
+            }
+        }
+        found.into()
+    }
+
+    /// Tells whether the candidate is a real package of the target's name, not a provider.
+    pub fn is_real(&self, target: &Target<'_>, candidate: CandidateId) -> bool {
+        self.get(candidate).name == target.name
+    }
+
+    /// The dependencies of a candidate, in apt's order: Pre-Depends, Depends, and Recommends where they count.
+    pub fn clauses(&mut self, candidate: CandidateId) -> Rc<[Clause<'u>]> {
+        if let Some(known) = &self.clauses[candidate.0 as usize] {
+            return known.clone();
+        }
+        let Candidate { package, source, slot, .. } = *self.get(candidate);
+        let mut clauses = Vec::new();
+        let fields: &[Field] = match self.problem.steering.recommends {
+            true => &[Field::PreDepends, Field::Depends, Field::Recommends],
+            false => &[Field::PreDepends, Field::Depends],
+        };
+        for &field in fields {
+            let links = package.links(field);
+            let mut first = 0;
+            for group in links.chunk_by(|link, _| link.or()) {
+                let alternatives = group
+                    .iter()
+                    .map(|link| {
+                        let target = self.target(source.into(), link, slot);
+                        Alternative { target, solutions: self.solutions(&target) }
+                    })
+                    .collect();
+                clauses.push(Clause { field, first, alternatives });
+                first += group.len() as u16;
+            }
+        }
+        let clauses: Rc<[Clause<'u>]> = clauses.into();
+        self.clauses[candidate.0 as usize] = Some(clauses.clone());
+        clauses
+    }
+
+    fn target(&mut self, source: usize, link: &Link, slot: Slot) -> Target<'u> {
+        let index = &self.sources[source].index;
+        Target {
+            name: self.intern_local(source, link.name),
+            scope: self.scope(source, link, slot),
+            version: link.comparison().map(|comparison| (comparison, index.text(link.version))),
+        }
+    }
+
+    /// Who must not be there together with a candidate, by the candidate's own fields and the Multi-Arch rule.
+    pub fn forbidden(&mut self, candidate: CandidateId) -> Rc<[Forbidden]> {
+        if let Some(known) = &self.forbidden[candidate.0 as usize] {
+            return known.clone();
+        }
+        let Candidate { package, source, slot, name, unit } = *self.get(candidate);
+        let same = package.multi_arch() == MultiArch::Same;
+        let mut found = Vec::new();
+        for field in [Field::Conflicts, Field::Breaks] {
+            for (at, link) in package.links(field).iter().enumerate() {
+                let mut target = self.target(source.into(), link, slot);
+                if link.qualifier() == Qualifier::None {
+                    target.scope = Scope::All;
+                }
+                let victims: Rc<[CandidateId]> = self
+                    .solutions(&target)
+                    .iter()
+                    .copied()
+                    // A package never conflicts with its own name's provider, nor a co-installable one with its twins.
+                    .filter(|&victim| {
+                        let other = self.get(victim);
+                        other.name != name || (target.name == name && other.unit != unit && !same)
+                    })
+                    .collect();
+                if !victims.is_empty() {
+                    found.push(Forbidden { field, link: Some(at as u16), victims });
+                }
+            }
+        }
+        for other in (0..self.slots.len() as Slot).filter(|&other| other != slot) {
+            let twins = self.group(self.unit(name, other));
+            let victims: Rc<[CandidateId]> =
+                twins.iter().copied().filter(|&twin| !(same && self.get(twin).package.version() == package.version())).collect();
+            if !victims.is_empty() {
+                let field = if same { Field::Breaks } else { Field::Conflicts };
+                found.push(Forbidden { field, link: None, victims });
+            }
+        }
+        let found: Rc<[Forbidden]> = found.into();
+        self.forbidden[candidate.0 as usize] = Some(found.clone());
+        found
+    }
+
+    /// Tells whether the old lock or an extended image has the unit: then it is preferred among alternatives.
+    pub fn is_choice(&self, unit: Unit) -> bool {
+        if self.choices.is_empty() {
+            return false;
+        }
+        let (name, slot) = self.unit_name(unit);
+        self.choices.contains_key(&(self.name(name), slot))
+    }
+
+    /// A clause in a control file's words.
+    pub fn clause_text(&self, candidate: CandidateId, clause: &Clause<'_>) -> String {
+        let package = self.get(candidate).package;
+        let links = &package.links(clause.field)[usize::from(clause.first)..][..clause.alternatives.len()];
+        links.iter().map(|&link| package.relation(link).to_string()).collect::<Vec<_>>().join(" | ")
+    }
+
+    /// A negative relation in a control file's words.
+    pub fn forbidden_text(&self, candidate: CandidateId, forbidden: &Forbidden) -> String {
+        let package = self.get(candidate).package;
+        match forbidden.link {
+            Some(at) => package.relation(package.links(forbidden.field)[usize::from(at)]).to_string(),
+            None => format!("{} of another architecture", package.name()),
+        }
+    }
+}
