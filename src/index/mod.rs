@@ -6,6 +6,7 @@ pub mod compression;
 mod names;
 pub mod packages;
 mod parse;
+pub mod release;
 mod serial;
 pub mod universe;
 
