@@ -3,3 +3,4 @@
 pub mod command;
 pub mod fs;
 pub mod interrupt;
+pub mod slots;

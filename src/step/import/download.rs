@@ -118,6 +118,22 @@ impl Download {
     }
 }
 
+impl crate::repo::Sink for Download {
+    fn restart(&mut self) -> io::Result<()> {
+        Self::restart(self)
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_all(bytes)
+    }
+}
+
+impl crate::repo::HashedSink for Download {
+    fn sha256(&self) -> Sha256 {
+        Self::sha256(self)
+    }
+}
+
 impl Write for Download {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if bytes.len() as u64 > self.expected - self.size {

@@ -1,0 +1,387 @@
+//! What can go wrong between us and a repository.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use super::{aptsources, keys, openpgp};
+use crate::index::release;
+use crate::pkg::Sha256;
+
+/// A repository could not be used. URLs in it carry no user name or password.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The server does not have the file (404, 410), or the `file:` URL names none.
+    #[error("`{url}` does not exist")]
+    Missing {
+        /// What was asked for.
+        url: String,
+    },
+    /// The server answered with something else than the file.
+    #[error("`{url}`: the server answered {status}{}", credentials_word(*.status))]
+    Status {
+        /// What was asked for.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The server could not be reached, or the transfer broke, as often as it was tried.
+    #[error("cannot get `{url}`")]
+    Network {
+        /// What was asked for.
+        url: String,
+        /// The last failure.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A redirect that is not followed.
+    #[error("`{url}`: {problem}")]
+    Redirect {
+        /// Where the redirect came from.
+        url: String,
+        /// Why it is not followed.
+        problem: &'static str,
+    },
+    /// The network is needed and `--offline` forbids it.
+    #[error("{what} is not in the cache, and `--offline` forbids to get it")]
+    Offline {
+        /// What is needed.
+        what: String,
+    },
+    /// The URL is of a kind that is not supported.
+    #[error("`{url}` is neither an http, an https nor a file URL")]
+    Scheme {
+        /// The URL.
+        url: String,
+    },
+    /// The address of a proxy cannot be used.
+    #[error("the proxy in `{variable}` is not usable")]
+    Proxy {
+        /// The environment variable it came from.
+        variable: &'static str,
+    },
+
+    /// A file is longer or shorter than it must be.
+    #[error("`{url}` has {}{actual} bytes, expected {expected}{}", prefix(*.at_least), sync_word(*.by_release))]
+    Size {
+        /// The file.
+        url: String,
+        /// How long it must be.
+        expected: u64,
+        /// How long it is.
+        actual: u64,
+        /// Whether `actual` is where reading stopped.
+        at_least: bool,
+        /// Whether a signed `Release` says so, as against a lockfile.
+        by_release: bool,
+    },
+    /// A file is longer than anything of its kind may be.
+    #[error("`{url}` is longer than the {limit} bytes allowed")]
+    TooLarge {
+        /// The file.
+        url: String,
+        /// How long it may be.
+        limit: u64,
+    },
+    /// A file has other contents than it must have.
+    #[error("`{url}` has SHA-256 {actual}, expected {expected}{}", sync_word(*.by_release))]
+    Digest {
+        /// The file.
+        url: String,
+        /// What it must be.
+        expected: Sha256,
+        /// What it is.
+        actual: Sha256,
+        /// Whether a signed `Release` says so, as against a lockfile.
+        by_release: bool,
+    },
+    /// The signature is not accepted.
+    #[error("cannot trust `{url}` of repository `{repo}`")]
+    Signature {
+        /// The manifest's name of the repository.
+        repo: String,
+        /// The signed file.
+        url: String,
+        /// Why.
+        source: openpgp::Error,
+    },
+    /// There is no signed `Release`, and the repository's trust asks for one.
+    #[error("repository `{repo}` has no signed `{url}`")]
+    Unsigned {
+        /// The manifest's name of the repository.
+        repo: String,
+        /// The `Release` file.
+        url: String,
+    },
+    /// The manifest gives no key to judge the signature by.
+    #[error("repository `{repo}` has no `key`")]
+    NoKey {
+        /// The manifest's name of the repository.
+        repo: String,
+    },
+    /// The `Release` file cannot be read.
+    #[error("cannot read `{url}`")]
+    Release {
+        /// The file.
+        url: String,
+        /// What is wrong with it.
+        source: release::Error,
+    },
+    /// The `Release` file's time is up.
+    #[error("`{url}` was valid until {until}")]
+    Expired {
+        /// The file.
+        url: String,
+        /// Its `Valid-Until`.
+        until: Timestamp,
+    },
+    /// The `Release` file was made in what is the future here.
+    #[error("`{url}` is dated {date}, and it is {now} here")]
+    Future {
+        /// The file.
+        url: String,
+        /// Its `Date`.
+        date: Timestamp,
+        /// Our clock.
+        now: Timestamp,
+    },
+    /// The `Release` file is older than one that was seen before.
+    #[error("`{url}` is dated {date}, older than the {seen} seen before")]
+    Rollback {
+        /// The file.
+        url: String,
+        /// Its `Date`.
+        date: Timestamp,
+        /// The newest `Date` seen.
+        seen: Timestamp,
+        /// Where that is remembered.
+        memory: PathBuf,
+    },
+    /// The `Release` file gives itself another name than it did before.
+    #[error("`{url}` changed its `{field}` from `{before}` to `{after}`")]
+    Changed {
+        /// The file.
+        url: String,
+        /// The field.
+        field: &'static str,
+        /// Its value before.
+        before: String,
+        /// Its value now.
+        after: String,
+        /// Where that is remembered.
+        memory: PathBuf,
+    },
+    /// The `Release` file is of another suite than the one asked for.
+    #[error("`{url}` is of suite `{suite}`, code name `{codename}`, not of `{asked}`")]
+    Misnamed {
+        /// The file.
+        url: String,
+        /// What was asked for.
+        asked: String,
+        /// Its `Suite`.
+        suite: String,
+        /// Its `Codename`.
+        codename: String,
+    },
+
+    /// The suite lacks a component.
+    #[error("suite `{suite}` of repository `{repo}` has no component `{component}`; it has {}", list(.available))]
+    NoComponent {
+        /// The manifest's name of the repository.
+        repo: String,
+        /// The suite.
+        suite: String,
+        /// What was asked for.
+        component: String,
+        /// What there is.
+        available: Vec<String>,
+    },
+    /// The suite has none of the architectures.
+    #[error("suite `{suite}` of repository `{repo}` has no packages for {}; it has {}", list(.architectures), list(.available))]
+    NoArchitecture {
+        /// The manifest's name of the repository.
+        repo: String,
+        /// The suite.
+        suite: String,
+        /// What was asked for.
+        architectures: Vec<String>,
+        /// What there is.
+        available: Vec<String>,
+    },
+    /// The `Release` file lists no package index where there should be one.
+    #[error("`{url}` lists no `{path}` in any compression")]
+    NoIndex {
+        /// The `Release` file.
+        url: String,
+        /// The index without suffix.
+        path: String,
+    },
+    /// A repository has no base address.
+    #[error("repository `{repo}` has no address")]
+    NoBase {
+        /// The manifest's name of the repository.
+        repo: String,
+    },
+
+    /// No address has the file with the right contents.
+    #[error("none of {} addresses has a usable `{name}`", .others.len() + 1)]
+    Everywhere {
+        /// The file.
+        name: String,
+        /// The failure that weighs most.
+        source: Box<Error>,
+        /// The other failures, in the order of the addresses.
+        others: Vec<Error>,
+    },
+
+    /// A mirror setting cannot be used.
+    #[error("{origin}: {problem}")]
+    Mirror {
+        /// Where the setting stands.
+        origin: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Nothing says where a named archive is.
+    #[error("nothing says where the archive `{archive}` is")]
+    NoMirror {
+        /// The archive.
+        archive: String,
+    },
+    /// The host's apt configuration cannot be read.
+    #[error(transparent)]
+    AptSources(#[from] aptsources::Error),
+    /// A key cannot be used.
+    #[error(transparent)]
+    Key(#[from] keys::Error),
+    /// A file operation failed.
+    #[error("cannot {action} `{}`", .path.display())]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// To which file.
+        path: PathBuf,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// What was downloaded could not be written.
+    #[error("cannot write what comes from `{url}`")]
+    Write {
+        /// What was being fetched.
+        url: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// The sort of an [`Error`], for exit codes and for the choice between several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ErrorKind {
+    /// A package or index file is not there (exit 4).
+    Missing,
+    /// The network failed or is forbidden (exit 4).
+    Network,
+    /// What the manifest or the configuration asks for does not exist (exit 2).
+    Usage,
+    /// A checksum, a signature, a date or a name is wrong (exit 5).
+    Integrity,
+    /// The local disk failed (exit 8).
+    Io,
+}
+
+impl Error {
+    /// What sort of failure this is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Missing { .. } => ErrorKind::Missing,
+            Self::Status { .. } | Self::Network { .. } | Self::Offline { .. } => ErrorKind::Network,
+            Self::Size { .. }
+            | Self::TooLarge { .. }
+            | Self::Digest { .. }
+            | Self::Signature { .. }
+            | Self::Unsigned { .. }
+            | Self::Release { .. }
+            | Self::Redirect { .. }
+            | Self::Expired { .. }
+            | Self::Future { .. }
+            | Self::Rollback { .. }
+            | Self::Changed { .. }
+            | Self::Misnamed { .. }
+            | Self::NoIndex { .. } => ErrorKind::Integrity,
+            Self::Scheme { .. }
+            | Self::Proxy { .. }
+            | Self::NoKey { .. }
+            | Self::NoComponent { .. }
+            | Self::NoArchitecture { .. }
+            | Self::NoBase { .. }
+            | Self::Mirror { .. }
+            | Self::NoMirror { .. }
+            | Self::AptSources(_)
+            | Self::Key(_) => ErrorKind::Usage,
+            Self::Everywhere { source, .. } => source.kind(),
+            Self::Io { .. } | Self::Write { .. } => ErrorKind::Io,
+        }
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Size { by_release: true, .. } | Self::Digest { by_release: true, .. } => {
+                Some("the mirror may be in the middle of an update: try again later, or use another one (`--mirror`)".to_owned())
+            }
+            Self::Expired { .. } => Some("the mirror is out of date, or this machine's clock is wrong".to_owned()),
+            Self::Future { .. } => Some("set this machine's clock".to_owned()),
+            Self::Rollback { memory, .. } => {
+                Some(format!("use a mirror that is up to date; if the archive really went back, delete `{}`", memory.display()))
+            }
+            Self::Changed { memory, .. } => {
+                Some(format!("look at what the archive announced; to accept the change, delete `{}`", memory.display()))
+            }
+            Self::Misnamed { suite, codename, .. } => Some(format!("name the suite `{codename}` or `{suite}` in the manifest")),
+            Self::Unsigned { .. } => Some("if nothing else is to be had, write `trust = \"none\"` in the manifest".to_owned()),
+            Self::NoKey { .. } => Some("write `key = \"builtin:debian-bookworm\"` or `key = \"FILE\"` in the manifest".to_owned()),
+            Self::Signature { source: openpgp::Error::Refused { .. }, .. } => {
+                Some("compare the repository's published key with the `key` in the manifest".to_owned())
+            }
+            Self::NoMirror { archive } => Some(format!("write `{archive} = \"https://mirror.example.org/{archive}\"` in `mirrors.toml`")),
+            Self::Status { status: 401 | 403 | 407, .. } => {
+                Some("credentials come from `~/.netrc` or from `PINTREE_TOKEN_HOST`".to_owned())
+            }
+            Self::Offline { .. } => Some("run once without `--offline`".to_owned()),
+            Self::Everywhere { source, .. } => source.hint(),
+            _ => None,
+        }
+    }
+
+    /// Of several failures the one that weighs most, the others beside it.
+    pub(super) fn gather(name: &str, mut failures: Vec<Self>) -> Self {
+        let worst = failures.iter().enumerate().max_by_key(|(index, error)| (error.kind(), std::cmp::Reverse(*index)));
+        let Some(index) = worst.map(|(index, _)| index) else { return Self::NoBase { repo: name.to_owned() } };
+        let worst = failures.remove(index);
+        if failures.is_empty() {
+            return worst;
+        }
+        Self::Everywhere { name: name.to_owned(), source: Box::new(worst), others: failures }
+    }
+}
+
+fn credentials_word(status: u16) -> &'static str {
+    match status {
+        401 => " (credentials are missing or wrong)",
+        403 => " (access is forbidden)",
+        407 => " (the proxy wants credentials)",
+        _ => "",
+    }
+}
+
+fn prefix(yes: bool) -> &'static str {
+    if yes { "at least " } else { "" }
+}
+
+fn sync_word(by_release: bool) -> &'static str {
+    if by_release { " by the signed Release (mirror sync in progress?)" } else { "" }
+}
+
+fn list(words: &[String]) -> String {
+    if words.is_empty() { "none".to_owned() } else { words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ") }
+}
