@@ -1,6 +1,6 @@
 //! The forms that names, paths, URLs and refs of a manifest have.
 
-use super::problem::{ProblemKind, closest};
+use super::problem::{ProblemKind, closest, without_credentials};
 use crate::pkg::Architecture;
 
 /// Tells whether `text` may name a manifest, an image or a repository: it becomes part of refs and paths.
@@ -57,11 +57,7 @@ pub(super) fn path(text: &str) -> Result<String, ProblemKind> {
 /// Checks a repository's URL: one that paths can be appended to and that holds no secret.
 pub(super) fn url(text: &str) -> Result<(), ProblemKind> {
     let (scheme, rest) = text.split_once(':').unwrap_or(("", text));
-    let shown = match rest.split_once('@') {
-        Some((_, host)) if rest.starts_with("//") => format!("{scheme}://…@{host}"),
-        _ => text.to_owned(),
-    };
-    let bad = |reason| Err(ProblemKind::Url { url: shown.clone(), reason });
+    let bad = |reason| Err(ProblemKind::Url { url: without_credentials(text), reason });
     if text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\' || c == '"') {
         return bad("it has a space, a quote or a backslash");
     }
@@ -75,6 +71,7 @@ pub(super) fn url(text: &str) -> Result<(), ProblemKind> {
                 None | Some("") => bad("it names no host"),
                 Some(authority) if authority.contains('@') => bad("credentials do not belong in a manifest; put them into netrc"),
                 Some(authority) if authority.starts_with(':') => bad("it names no host"),
+                Some(authority) if !has_sound_port(authority) => bad("the port behind its host is no number"),
                 Some(_) => Ok(()),
             }
         }
@@ -87,6 +84,12 @@ pub(super) fn url(text: &str) -> Result<(), ProblemKind> {
         }
         _ => bad("only `https:`, `http:` and `file:` can be fetched"),
     }
+}
+
+fn has_sound_port(authority: &str) -> bool {
+    // The colons of `[::1]:80` before the bracket are the address's own.
+    let tail = authority.rsplit_once(']').map_or(authority, |(_, tail)| tail);
+    tail.split_once(':').is_none_or(|(_, port)| port.parse::<u16>().is_ok())
 }
 
 /// Tells whether `text` has the form of a URL, whatever its scheme.
@@ -240,7 +243,7 @@ mod tests {
         ] {
             assert!(url(bad).is_err(), "{bad:?}");
         }
-        let error = url("https://joe:secret@mirror.example.org/x").unwrap_err().to_string();
+        let error = format!("{:?}", url("https://joe:secret@mirror.example.org/x").unwrap_err());
         assert!(!error.contains("secret") && !error.contains("joe"), "{error}");
     }
 

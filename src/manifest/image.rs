@@ -121,7 +121,7 @@ pub(super) fn read<'a>(reader: &mut Reader<'_>, named: &Named<'a>) -> Draft<'a> 
         asks: false,
     };
     if draft.arches.as_ref().is_some_and(Vec::is_empty) {
-        reader.report(&fields.key_span("arches"), ProblemKind::EmptyList { key: "arches".to_owned() });
+        reader.report(&fields.key_span("arches"), ProblemKind::EmptyList { key: "arches".to_owned(), optional: true });
     }
     requests(reader, &fields, PER_ARCHITECTURE, None, &mut draft);
     for (key, suffix, span) in fields.with_suffix(PER_ARCHITECTURE) {

@@ -105,8 +105,7 @@ pub(super) const TOP: &[Key] = &[
     Key::new("arches", Shape::List(ARCHITECTURE), "Architectures to build; armhf/armv7hl, arm64/aarch64 and amd64/x86_64 are synonyms.")
         .required(),
     Key::new("foreign-arches", Shape::List(ARCHITECTURE), "Multi-Arch: further architectures inside one root.").default("[]"),
-    Key::new("accelerate", Shape::List(ARCHITECTURE), "Host architectures whose native twins speed scripts up.")
-        .default("[]")
+    Key::new("accelerate", Shape::List(ARCHITECTURE), "Host architectures whose native twins speed scripts up; [] turns it off.")
         .support(Support::OnlyEmpty("only `[]` is")),
     Key::new("epoch", Shape::Date, "SOURCE_DATE_EPOCH of scripts and generated files.").default("\"2020-01-01\""),
     Key::new("platform", Shape::Text(Form::Any), "rpm: the platform of module streams, such as platform:el8.").support(RPM),

@@ -46,6 +46,9 @@ pub struct Manifest {
     pub arches: Vec<Architecture>,
     /// Further architectures inside every root, in manifest order.
     pub foreign_arches: Vec<Architecture>,
+    /// Host architectures whose native twins are to be locked: `amd64`, or nothing where the manifest has `[]`. Only
+    /// lockfiles read it so far, so that they need no change of meaning once it does something.
+    pub accelerate: Vec<Architecture>,
     /// `SOURCE_DATE_EPOCH` in seconds: midnight UTC of the day that `epoch` names.
     pub epoch: u64,
     /// Repositories by name. Their order in the file means nothing.

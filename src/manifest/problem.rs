@@ -76,6 +76,8 @@ pub enum ProblemKind {
     EmptyList {
         /// The key.
         key: String,
+        /// Whether the key may be left out.
+        optional: bool,
     },
     /// The same entry twice in one list.
     #[error("`{entry}` stands twice in `{key}`")]
@@ -171,6 +173,16 @@ pub enum ProblemKind {
         /// The most similar repository or suite.
         suggestion: Option<String>,
     },
+    /// `builtin:` with a name that no key has.
+    #[error("there is no built-in key `{name}`")]
+    UnknownKeyName {
+        /// The name.
+        name: String,
+        /// The most similar key.
+        suggestion: Option<String>,
+        /// All built-in keys.
+        known: Vec<&'static str>,
+    },
     /// Neither a URL nor an archive that has a name.
     #[error("`{value}` is neither a named archive nor a URL")]
     UnknownArchive {
@@ -184,7 +196,7 @@ pub enum ProblemKind {
     /// A URL with a part that has no place in a manifest.
     #[error("`{url}` is not a usable URL: {reason}")]
     Url {
-        /// The URL, without any password.
+        /// The URL; shown without any password.
         url: String,
         /// What is wrong with it.
         reason: &'static str,
@@ -274,6 +286,10 @@ impl ProblemKind {
             Self::UnknownValue { suggestion, known, .. } => {
                 did_you_mean(suggestion).or_else(|| Some(format!("it is one of {}", backticked(known.iter().copied()))))
             }
+            Self::UnknownKeyName { suggestion, known, .. } => {
+                let known = || format!("the built-in keys are {}; for any other, `key` names a file", backticked(known.iter().copied()));
+                did_you_mean(suggestion).or_else(|| Some(known()))
+            }
             Self::UnknownArchive { suggestion, known, .. } => did_you_mean(suggestion).or_else(|| {
                 Some(format!(
                     "the named archives are {}; a URL begins with `https://`, `http://` or `file:`",
@@ -286,7 +302,8 @@ impl ProblemKind {
             Self::WrongType { expected, found: "a string", .. } if *expected != "a table" => Some("remove the quotes".to_owned()),
             Self::MissingKey { hint, .. } => Some(hint.clone()),
             Self::Malformed { hint, .. } => hint.clone(),
-            Self::EmptyList { key } => Some(format!("list at least one entry, or leave `{key}` out if it has a default")),
+            Self::EmptyList { key, optional: true } => Some(format!("list at least one entry, or leave `{key}` out")),
+            Self::EmptyList { optional: false, .. } => Some("list at least one entry".to_owned()),
             Self::ArchitectureNotBuilt { built, .. } => {
                 Some(format!("it is built for {}", backticked(built.iter().map(Architecture::deb_name))))
             }
@@ -342,7 +359,7 @@ impl Problem {
             line: text[..line_start].matches('\n').count() + 1,
             column,
             kind: Box::new(kind),
-            source_line: text[line_start..line_end].trim_end_matches('\r').to_owned(),
+            source_line: without_credentials(text[line_start..line_end].trim_end_matches('\r')),
             width: text[start..end.min(line_end)].trim_end().chars().count().max(1),
         }
     }
@@ -354,7 +371,7 @@ fn floor_boundary(text: &str, at: usize) -> usize {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}:{}:{}: {}", self.path, self.line, self.column, printable(&self.kind.to_string()))?;
+        writeln!(f, "{}:{}:{}: {}", self.path, self.line, self.column, printable(&without_credentials(&self.kind.to_string())))?;
         let skipped = if self.source_line.chars().count() <= SHOWN_WIDTH { 0 } else { (self.column - 1).saturating_sub(SHOWN_WIDTH / 3) };
         let shown: String = self.source_line.chars().skip(skipped).take(SHOWN_WIDTH).collect();
         let indent = self.column - 1 - skipped;
@@ -377,6 +394,24 @@ impl std::error::Error for Problem {
     }
 }
 
+/// `text` with stars for what stands between `//` and `@`: a password in a URL must reach no output, whatever else is
+/// wrong with the line. One character stays one character.
+pub(super) fn without_credentials(text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("//") {
+        let (before, tail) = rest.split_at(at + 2);
+        masked.push_str(before);
+        // A password may have a slash in it, so everything up to the last `@` of the word goes.
+        let word = tail.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',')).unwrap_or(tail.len());
+        let secret = tail[..word].rfind('@').unwrap_or(0);
+        masked.extend(tail[..secret].chars().map(|_| '*'));
+        rest = &tail[secret..];
+    }
+    masked.push_str(rest);
+    masked
+}
+
 /// `text` without characters that would move the cursor of a terminal; one character stays one character.
 fn printable(text: &str) -> String {
     text.chars()
@@ -394,7 +429,7 @@ mod tests {
 
     #[test]
     fn places_by_character_and_survives_odd_spans() {
-        let kind = || ProblemKind::EmptyList { key: "x".into() };
+        let kind = || ProblemKind::EmptyList { key: "x".into(), optional: false };
         let problem = Problem::new("m.toml", "a\r\né = []\r\n", 3..5, kind());
         assert_eq!((problem.line, problem.column, problem.width), (2, 1, 1));
         assert_eq!(problem.source_line, "é = []");
@@ -407,11 +442,21 @@ mod tests {
     #[test]
     fn shows_the_part_of_a_long_line_that_matters() {
         let text = format!("{}X{}", "a".repeat(500), "b".repeat(500));
-        let shown = Problem::new("m.toml", &text, 500..501, ProblemKind::EmptyList { key: "x".into() }).to_string();
+        let shown = Problem::new("m.toml", &text, 500..501, ProblemKind::EmptyList { key: "x".into(), optional: false }).to_string();
         let lines: Vec<&str> = shown.lines().collect();
         assert_eq!(lines[0], "m.toml:1:501: `x` is empty");
         assert_eq!(lines[2].find('X'), lines[3].find('^'));
         assert!(lines[2].len() < 140);
+    }
+
+    #[test]
+    fn shows_no_password() {
+        for url in ["https://joe:secret@h/x", "http://joe:sec/ret@h", "\"//joe:sec@ret@h\"", "https://a//secret@h"] {
+            let shown = without_credentials(&format!("deb = {url} # c"));
+            assert!(!shown.contains("sec") && !shown.contains("ret") && shown.ends_with(" # c"), "{shown}");
+            assert_eq!(shown.chars().count(), url.chars().count() + 10);
+        }
+        assert_eq!(without_credentials("https://h/x # a@b"), "https://h/x # a@b");
     }
 
     #[test]

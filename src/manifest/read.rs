@@ -31,16 +31,15 @@ fn read(reader: &mut Reader<'_>, table: &dyn TableLike, name: &str) -> Manifest 
     fields.require(reader, "image", "add `[image.base]` and `packages = […]`");
     let arches = architectures(reader, &fields, "arches");
     if arches.as_ref().is_some_and(Vec::is_empty) {
-        reader.report(&fields.key_span("arches"), ProblemKind::EmptyList { key: "arches".to_owned() });
+        reader.report(&fields.key_span("arches"), ProblemKind::EmptyList { key: "arches".to_owned(), optional: false });
     }
     let foreign_arches = architectures(reader, &fields, "foreign-arches");
     let epoch = epoch(reader, &fields);
     let repos: BTreeMap<String, repo::Repo> =
         fields.named(reader, "repo").iter().map(|named| (named.name.to_owned(), repo::read(reader, named))).collect();
     let images = fields.named(reader, "image");
-    if images.is_empty() && fields.has("image") {
+    if let Some(span) = fields.span_of_empty("image") {
         let hint = "add `[image.base]` and `packages = […]`".to_owned();
-        let span = fields.key_span("image");
         reader.report(&span, ProblemKind::MissingKey { key: "image", table: fields.label.clone(), hint });
     }
     let drafts: Vec<Draft<'_>> = images.iter().map(|named| image::read(reader, named)).collect();
@@ -52,6 +51,7 @@ fn read(reader: &mut Reader<'_>, table: &dyn TableLike, name: &str) -> Manifest 
         ecosystem: Ecosystem::Deb,
         arches: values(&arches),
         foreign_arches: values(&foreign_arches),
+        accelerate: if fields.has("accelerate") { Vec::new() } else { Architecture::parse("amd64").into_iter().collect() },
         epoch,
         repos,
         images: BTreeMap::new(),
@@ -109,7 +109,7 @@ fn hold(reader: &mut Reader<'_>, span: &Span, table: &dyn TableLike) -> Option<H
     });
     let reason = fields.text("reason");
     if let Some(Spanned { value, span }) = &reason
-        && value.chars().any(char::is_control)
+        && (value.is_empty() || value.chars().any(char::is_control))
     {
         let kind = ProblemKind::Malformed { value: (*value).to_owned(), expected: "one line of text", hint: None };
         reader.report(span, kind);

@@ -51,7 +51,7 @@ pub(super) fn read(reader: &mut Reader<'_>, named: &Named<'_>) -> Repo {
     let (trust, keys) = trust(reader, &fields, named.name, archive.as_deref(), &suites);
     let only = globs(reader, &fields, "only");
     if only.is_empty() && fields.list(reader, "only").is_some_and(|only| only.is_empty()) {
-        reader.report(&fields.key_span("only"), ProblemKind::EmptyList { key: "only".to_owned() });
+        reader.report(&fields.key_span("only"), ProblemKind::EmptyList { key: "only".to_owned(), optional: true });
     }
     let priority = fields.integer(reader, "priority", 1, 99).and_then(|n| u8::try_from(n).ok()).unwrap_or(RepoSteering::DEFAULT_PRIORITY);
     let exclude = globs(reader, &fields, "exclude");
@@ -64,7 +64,7 @@ fn location(reader: &mut Reader<'_>, fields: &Fields<'_>) -> (Option<String>, Ve
         return (None, Vec::new());
     };
     if list.is_empty() {
-        reader.report(&fields.key_span("deb"), ProblemKind::EmptyList { key: "deb".to_owned() });
+        reader.report(&fields.key_span("deb"), ProblemKind::EmptyList { key: "deb".to_owned(), optional: false });
     }
     if let [Spanned { value, .. }] = list[..]
         && ARCHIVES.contains(&value)
@@ -91,8 +91,10 @@ fn location(reader: &mut Reader<'_>, fields: &Fields<'_>) -> (Option<String>, Ve
 fn suites(reader: &mut Reader<'_>, fields: &Fields<'_>) -> (Vec<String>, Vec<String>) {
     let suites = fields.list(reader, "suites");
     let components = fields.list(reader, "components");
+    let mut sound = true;
     for suite in suites.iter().flatten() {
         if let Err(kind) = form::suite(suite.value) {
+            sound = false;
             reader.report(&suite.span, kind);
         }
     }
@@ -103,10 +105,10 @@ fn suites(reader: &mut Reader<'_>, fields: &Fields<'_>) -> (Vec<String>, Vec<Str
     }
     report_repeated(reader, suites.as_deref().unwrap_or_default(), "suites");
     report_repeated(reader, components.as_deref().unwrap_or_default(), "components");
-    if let Some(suites) = &suites {
-        let (flat, pooled): (Vec<_>, Vec<_>) = suites.iter().partition(|suite| suite.value.ends_with('/') || suite.value == ".");
+    if let Some(suites) = suites.as_ref().filter(|_| sound) {
+        let (flat, pooled): (Vec<_>, Vec<_>) = suites.iter().partition(|suite| suite.value.ends_with('/'));
         match (flat.first(), pooled.first()) {
-            (None, None) => reader.report(&fields.key_span("suites"), ProblemKind::EmptyList { key: "suites".to_owned() }),
+            (None, None) => reader.report(&fields.key_span("suites"), ProblemKind::EmptyList { key: "suites".to_owned(), optional: false }),
             (Some(flat), Some(suite)) => {
                 let kind = ProblemKind::MixedSuites { flat: flat.value.to_owned(), suite: suite.value.to_owned() };
                 reader.report(&flat.span, kind);
@@ -119,7 +121,7 @@ fn suites(reader: &mut Reader<'_>, fields: &Fields<'_>) -> (Vec<String>, Vec<Str
             (None, Some(_)) => {
                 fields.require(reader, "components", "add `components = [\"main\"]`");
                 if components.as_ref().is_some_and(Vec::is_empty) {
-                    reader.report(&fields.key_span("components"), ProblemKind::EmptyList { key: "components".to_owned() });
+                    reader.report(&fields.key_span("components"), ProblemKind::EmptyList { key: "components".to_owned(), optional: false });
                 }
             }
         }
@@ -155,7 +157,7 @@ fn trust(reader: &mut Reader<'_>, fields: &Fields<'_>, name: &str, archive: Opti
         fields.require(reader, "key", &key_hint(archive, suites));
     }
     if keys.as_ref().is_some_and(Vec::is_empty) && parsed == Trust::Index {
-        reader.report(&fields.key_span("key"), ProblemKind::EmptyList { key: "key".to_owned() });
+        reader.report(&fields.key_span("key"), ProblemKind::EmptyList { key: "key".to_owned(), optional: false });
     }
     report_repeated(reader, keys.as_deref().unwrap_or_default(), "key");
     let mut sources = Vec::new();
@@ -183,12 +185,10 @@ fn key_source(text: &str) -> Result<KeySource, ProblemKind> {
     if let Some(name) = text.strip_prefix("builtin:") {
         return match BUILTIN_KEYS.contains(&name) {
             true => Ok(KeySource::Builtin(name.to_owned())),
-            false => Err(ProblemKind::UnknownValue {
-                key: "builtin:".to_owned(),
-                value: name.to_owned(),
-                suggestion: closest(name, BUILTIN_KEYS),
-                known: BUILTIN_KEYS.to_vec(),
-            }),
+            false => {
+                let suggestion = closest(name, BUILTIN_KEYS);
+                Err(ProblemKind::UnknownKeyName { name: name.to_owned(), suggestion, known: BUILTIN_KEYS.to_vec() })
+            }
         };
     }
     if BUILTIN_KEYS.contains(&text) {

@@ -45,8 +45,8 @@ pub(super) struct Fields<'a> {
     pub(super) label: String,
     /// Where to report what is missing.
     pub(super) span: Span,
-    /// Present, with whatever value: a key that was reported once is not missing too.
-    present: Vec<&'a str>,
+    /// Present with whatever value, or meant by a misspelt key: what was reported once is not missing too.
+    present: Vec<String>,
     entries: Vec<(&'a str, Span, &'a Item)>,
 }
 
@@ -64,10 +64,14 @@ impl<'a> Fields<'a> {
         for (name, item) in table.iter() {
             let key_span = table.key(name).and_then(toml_edit::Key::span).unwrap_or(fields.span.clone());
             let Some(key) = find(keys, name) else {
-                reader.report(&key_span, unknown_key(keys, name, &fields.label));
+                let kind = unknown_key(keys, name, &fields.label);
+                if let ProblemKind::UnknownKey { suggestion: Some(meant), .. } = &kind {
+                    fields.present.push(meant.clone());
+                }
+                reader.report(&key_span, kind);
                 continue;
             };
-            fields.present.push(name);
+            fields.present.push(name.to_owned());
             if !fits(key.shape, item) {
                 let kind = ProblemKind::WrongType { key: name.to_owned(), expected: expected(key.shape), found: found(item) };
                 reader.report(&item.span().unwrap_or(key_span), kind);
@@ -86,7 +90,7 @@ impl<'a> Fields<'a> {
 
     /// Tells whether the key is there, with whatever value.
     pub(super) fn has(&self, name: &str) -> bool {
-        self.present.contains(&name)
+        self.present.iter().any(|present| present == name)
     }
 
     fn entry(&self, name: &str) -> Option<(Span, &'a Item)> {
@@ -160,10 +164,7 @@ impl<'a> Fields<'a> {
 
     /// The tables by name under `name`.
     pub(super) fn named(&self, reader: &mut Reader<'_>, name: &str) -> Vec<Named<'a>> {
-        let Some((span, Item::Table(_) | Item::Value(Value::InlineTable(_)))) = self.entry(name) else {
-            return Vec::new();
-        };
-        let Some(outer) = self.entry(name).and_then(|(_, item)| item.as_table_like()) else {
+        let Some((span, outer)) = self.entry(name).and_then(|(span, item)| Some((span, item.as_table_like()?))) else {
             return Vec::new();
         };
         let mut tables = Vec::new();
@@ -178,6 +179,12 @@ impl<'a> Fields<'a> {
             }
         }
         tables
+    }
+
+    /// Where the table `name` stands, if it is there and has nothing in it.
+    pub(super) fn span_of_empty(&self, name: &str) -> Option<Span> {
+        let (_, item) = self.entry(name)?;
+        item.as_table_like().is_some_and(TableLike::is_empty).then(|| self.key_span(name))
     }
 
     /// The tables of the array under `name`.
