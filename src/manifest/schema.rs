@@ -86,3 +86,130 @@ fn text(form: Form) -> Value {
 fn list(form: Form) -> Value {
     json!({ "type": "array", "items": text(form), "uniqueItems": true })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::keys::HOLD;
+    use super::*;
+    use std::io::Write as _;
+    use std::path::{Path, PathBuf};
+    use std::process::{Command, Stdio};
+
+    fn document(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)
+    }
+
+    #[test]
+    fn the_published_schema_is_this_one() {
+        let path = document("manifest.schema.json");
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            crate::util::fs::write_if_changed(&path, schema_text().as_bytes()).unwrap();
+        }
+        let published = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(published == schema_text(), "{} is out of date; run this test with UPDATE_DOCS=1", path.display());
+    }
+
+    #[test]
+    fn the_reference_page_has_every_key_and_only_them() {
+        let page = std::fs::read_to_string(document("manifest.md")).unwrap();
+        let mut headings: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("### `")?.split('`').next()).collect();
+        let mut keys: Vec<&str> = [TOP, REPO, IMAGE, HOLD].into_iter().flatten().map(|key| key.name).collect();
+        headings.sort_unstable();
+        keys.sort_unstable();
+        assert_eq!(headings, keys);
+    }
+
+    /// The TOML blocks of the reference page; one that begins with `# not yet` is for later.
+    fn examples() -> Vec<String> {
+        let page = std::fs::read_to_string(document("manifest.md")).unwrap();
+        let blocks = page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default().to_owned());
+        blocks.collect()
+    }
+
+    /// What a fragment of the reference page needs around it.
+    fn completed(example: &str) -> String {
+        let mut text = example.to_owned();
+        let has = |what: &str| example.lines().any(|line| line.starts_with(what));
+        if !has("arches") {
+            text = format!("arches = [\"armhf\", \"amd64\"]\n{text}");
+        }
+        if !has("[repo") {
+            text +=
+                "\n[repo.debian]\ndeb = \"debian\"\nsuites = [\"bookworm\"]\ncomponents = [\"main\"]\nkey = \"builtin:debian-bookworm\"\n";
+        }
+        if !has("[image") {
+            text += "\n[image.base]\n";
+        }
+        text
+    }
+
+    #[test]
+    fn the_examples_of_the_reference_page_parse() {
+        let examples = examples();
+        assert!(examples.len() > 10, "{}", examples.len());
+        for example in &examples {
+            let text = completed(example);
+            let read = crate::manifest::parse(&text, Path::new("edge.toml"));
+            assert_eq!(read.is_err(), example.starts_with("# not yet"), "{text}\n{:?}", read.map_err(|error| error.to_string()));
+        }
+        let smallest = &examples[0];
+        assert_eq!(smallest.lines().filter(|line| !line.trim().is_empty()).count(), 8);
+        crate::manifest::parse(smallest, Path::new("edge.toml")).unwrap();
+    }
+
+    /// Judges each of `manifests` by the schema with Python's jsonschema; `None` where that is not installed.
+    fn judged(manifests: &[String]) -> Option<Vec<bool>> {
+        const SCRIPT: &str = "
+import datetime, json, sys, tomllib
+import jsonschema
+job = json.load(sys.stdin)
+jsonschema.Draft202012Validator.check_schema(job['schema'])
+validator = jsonschema.Draft202012Validator(job['schema'])
+def plain(value):
+    if isinstance(value, dict): return {k: plain(v) for k, v in value.items()}
+    if isinstance(value, list): return [plain(v) for v in value]
+    return value.isoformat() if isinstance(value, datetime.date) else value
+print(json.dumps([validator.is_valid(plain(tomllib.loads(text))) for text in job['manifests']]))
+";
+        let present = Command::new("python3").args(["-c", "import jsonschema, tomllib"]).stderr(Stdio::null()).status();
+        if !present.is_ok_and(|status| status.success()) {
+            return None;
+        }
+        let mut child = Command::new("python3").args(["-c", SCRIPT]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let job = json!({ "schema": schema(), "manifests": manifests }).to_string();
+        child.stdin.take().unwrap().write_all(job.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success());
+        Some(serde_json::from_slice(&output.stdout).unwrap())
+    }
+
+    #[test]
+    fn the_schema_judges_as_it_should() {
+        let mut good: Vec<String> = examples().iter().map(|example| completed(example)).collect();
+        good.push(super::super::tests::TOUR.to_owned());
+        let base = completed("");
+        let changes = [
+            ("arches = [\"armhf\", \"amd64\"]\n", "arches = [\"armhf\"]\nunknown = 1\n"),
+            ("arches = [\"armhf\", \"amd64\"]\n", ""),
+            ("[image.base]\n", "[image.base]\npakages = [\"nginx\"]\n"),
+            ("[image.base]\n", "[image.base]\npackages = \"nginx\"\n"),
+            ("[image.base]\n", "[image.base]\nvariant = \"minbas\"\n"),
+            ("[image.base]\n", "[image.base]\nref = \"acme/{image}\"\n"),
+            ("[image.base]\n", "[image.\"../base\"]\n"),
+            ("[image.base]\n", "[image.base]\noverlay = [\"/etc\"]\n"),
+            ("deb = \"debian\"\n", "deb = \"debian\"\npriority = 100\n"),
+            ("deb = \"debian\"\n", ""),
+            ("deb = \"debian\"\n", "deb = \"debian\"\nrpm = \"https://mirror.example.org/\"\n"),
+        ];
+        let bad = changes.map(|(old, new)| base.replacen(old, new, 1));
+        for text in &bad {
+            assert!(crate::manifest::parse(text, Path::new("edge.toml")).is_err(), "{text}");
+        }
+        let all: Vec<String> = good.iter().chain(&bad).cloned().collect();
+        // Without a validator at hand there is nothing to compare with.
+        let Some(verdicts) = judged(&all) else { return };
+        for (text, verdict) in all.iter().zip(verdicts) {
+            assert_eq!(verdict, good.contains(text), "{text}");
+        }
+    }
+}

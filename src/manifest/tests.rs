@@ -5,7 +5,7 @@ use crate::pkg::{Request, Trust, Variant};
 use proptest::prelude::*;
 
 /// The example of the reference page's tour, every key of deb in it.
-const TOUR: &str = r#"
+pub(super) const TOUR: &str = r#"
 arches = ["armhf", "x86_64"]
 foreign-arches = ["i386"]
 accelerate = []
