@@ -15,6 +15,8 @@ mod image;
 mod keys;
 mod problem;
 mod read;
+#[cfg(test)]
+mod refusals;
 mod repo;
 mod resolved;
 mod schema;
