@@ -92,7 +92,7 @@ fn add_cell(chosen: &mut HashMap<Identity, Pin>, pin: &Pin, steering: &Steering)
             name: pin.name.clone(),
             version: pin.version.clone(),
             architecture: pin.architecture.clone(),
-            digests: [a.sha256, b.sha256],
+            contents: [(a.sha256, a.size), (b.sha256, b.size)],
             repos: [a.repo.clone(), b.repo.clone()],
         });
     }

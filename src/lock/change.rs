@@ -78,8 +78,8 @@ pub struct ImageChange {
 pub struct Skew {
     /// The source package.
     pub source: String,
-    /// Each version, in dpkg's order, with the package architectures that have it.
-    pub versions: Vec<(String, Vec<Architecture>)>,
+    /// Each version, in dpkg's order, with the images that have it and on which architectures.
+    pub versions: Vec<(String, BTreeMap<String, BTreeSet<Architecture>>)>,
 }
 
 impl Change {
@@ -99,7 +99,7 @@ impl Change {
         Self {
             sources: both(&old_sources, &new_sources).into_iter().filter_map(source).collect(),
             images: both(&old_images, &new_images).into_iter().filter_map(image).collect(),
-            skew: new_sources.iter().filter_map(|(name, pins)| skew(name, pins)).collect(),
+            skew: skew(new),
         }
     }
 
@@ -154,14 +154,29 @@ fn source_change(old: &[&Pin], new: &[&Pin]) -> Option<SourceChangeKind> {
     (from != to).then(|| SourceChangeKind::Moved { from: from.into_iter().collect(), to: to.into_iter().collect() })
 }
 
-fn skew(name: &str, pins: &[&Pin]) -> Option<Skew> {
-    let versions = versions(pins);
-    let arches = |version: &String| -> Vec<Architecture> {
-        let arches: BTreeSet<_> = pins.iter().filter(|pin| pin.source_version == *version).map(|pin| pin.architecture.clone()).collect();
-        arches.into_iter().collect()
+fn skew(lock: &Lockfile) -> Vec<Skew> {
+    let mut users: BTreeMap<(&str, &str), BTreeMap<String, BTreeSet<Architecture>>> = BTreeMap::new();
+    let skewed: BTreeSet<&str> = sources(lock)
+        .into_iter()
+        .filter(|(_, pins)| pins.iter().any(|pin| pin.source_version != pins[0].source_version))
+        .map(|(name, _)| name)
+        .collect();
+    for ((image, architecture), set) in &lock.sets {
+        for pin in set.iter().map(|&cell| &lock.cells[cell as usize]).filter(|pin| skewed.contains(pin.source.as_str())) {
+            let images = users.entry((&pin.source, &pin.source_version)).or_default();
+            images.entry(image.clone()).or_default().insert(architecture.clone());
+        }
+    }
+    let skew = |source: &str| {
+        let mut versions: Vec<_> = users
+            .iter()
+            .filter(|((name, _), _)| *name == source)
+            .map(|((_, version), images)| ((*version).to_owned(), images.clone()))
+            .collect();
+        versions.sort_by(|(a, _), (b, _)| version::compare(a, b).then_with(|| a.cmp(b)));
+        Skew { source: source.to_owned(), versions }
     };
-    (versions.len() > 1)
-        .then(|| Skew { source: name.to_owned(), versions: versions.iter().map(|version| (version.clone(), arches(version))).collect() })
+    skewed.into_iter().map(skew).collect()
 }
 
 /// What an image has: package by package the architectures, and all of the image's architectures.
@@ -232,9 +247,19 @@ impl fmt::Display for ImageChange {
 
 impl fmt::Display for Skew {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// Images named per version; the rest is counted.
+        const SHOWN: usize = 3;
         write!(f, "{} differs:", self.source)?;
-        for (at, (version, arches)) in self.versions.iter().enumerate() {
-            write!(f, "{} {version} on {}", if at == 0 { "" } else { "," }, join(arches))?;
+        for (at, (version, images)) in self.versions.iter().enumerate() {
+            let places: Vec<String> = images
+                .iter()
+                .take(SHOWN)
+                .map(|(image, arches)| format!("{image} ({})", join(&arches.iter().cloned().collect::<Vec<_>>())))
+                .collect();
+            write!(f, "{} {version} in {}", if at == 0 { "" } else { ";" }, places.join(", "))?;
+            if images.len() > SHOWN {
+                write!(f, " and {} more", images.len() - SHOWN)?;
+            }
         }
         Ok(())
     }

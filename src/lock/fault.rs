@@ -161,6 +161,12 @@ pub enum Fault {
         /// Its architecture.
         architecture: Architecture,
     },
+    /// A binary package without a cell.
+    #[error("`{name}` has no cell for any architecture")]
+    NoCell {
+        /// The binary package.
+        name: String,
+    },
     /// An entry that stands twice.
     #[error("`{entry}` stands twice")]
     DuplicateEntry {
@@ -241,7 +247,7 @@ pub enum Fault {
 #[non_exhaustive]
 pub enum Contradiction {
     /// One name, architecture and version with two contents.
-    #[error("`{name}` {version} {architecture} has two contents: {} from `{}` and {} from `{}`", .digests[0], .repos[0], .digests[1], .repos[1])]
+    #[error("`{name}` {version} {architecture} has two contents: {} ({} bytes) from `{}` and {} ({} bytes) from `{}`", .contents[0].0, .contents[0].1, .repos[0], .contents[1].0, .contents[1].1, .repos[1])]
     TwoContents {
         /// The binary package.
         name: String,
@@ -249,8 +255,8 @@ pub enum Contradiction {
         version: String,
         /// Its architecture.
         architecture: Architecture,
-        /// The two digests.
-        digests: [crate::pkg::Sha256; 2],
+        /// The two digests and sizes.
+        contents: [(crate::pkg::Sha256, u64); 2],
         /// The repositories they come from.
         repos: [String; 2],
     },

@@ -7,7 +7,7 @@ use super::reference::{NameIndex, Reference, split_bracket};
 use super::section::{Section, Span, Word, fault_at};
 use super::steering::Steering;
 use crate::pkg::{Architecture, Pin};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Sets are expanded along `extends`, so a small hostile file could ask for any amount of memory.
 const PIN_LIMIT: usize = 20_000_000;
@@ -42,19 +42,19 @@ pub(super) fn read_sets(
             let base = image.extends.as_ref().and_then(|base| sets.get(&(base.clone(), architecture.clone())));
             let mut set: BTreeSet<u32> = base.into_iter().flatten().copied().collect();
             let at = |entry: &Resolved<'_>, fault| fault_at(section.text, &entry.span, fault);
+            let mut gone = HashSet::new();
             for removed in without.remove(architecture).unwrap_or_default() {
                 if !set.remove(&removed.cell) {
                     let fault = Fault::NotInherited { entry: removed.entry.to_owned(), architecture: architecture.clone() };
                     return Err(at(&removed, fault));
                 }
+                gone.insert(removed.cell);
             }
             for added in packages.remove(architecture).unwrap_or_default() {
-                let inherited = base.is_some_and(|base| base.contains(&added.cell));
-                if inherited {
+                if gone.contains(&added.cell) || !set.insert(added.cell) {
                     let fault = Fault::Inherited { entry: added.entry.to_owned(), architecture: architecture.clone() };
                     return Err(at(&added, fault));
                 }
-                set.insert(added.cell);
             }
             total += set.len();
             if total > PIN_LIMIT {
@@ -81,7 +81,9 @@ pub(super) fn read_accelerators(top: &Section<'_>, cells: &[Pin]) -> Result<BTre
         let mut set: Vec<u32> = entries.unwrap_or_default().iter().map(|entry| entry.cell).collect();
         set.sort_by(|a, b| name_order(&cells[*a as usize], &cells[*b as usize]));
         check_set(cells, &names, "accelerators", &host, &set).map_err(|error| section.fault_in("packages", error))?;
-        sets.insert(host, set);
+        if !set.is_empty() {
+            sets.insert(host, set);
+        }
     }
     Ok(sets)
 }
@@ -96,7 +98,7 @@ fn resolve<'t>(
     names: &NameIndex<'_>,
 ) -> Result<BTreeMap<Architecture, Vec<Resolved<'t>>>, Error> {
     let mut resolved: BTreeMap<Architecture, Vec<Resolved<'t>>> = BTreeMap::new();
-    let mut seen: BTreeMap<&Architecture, std::collections::HashSet<u32>> = BTreeMap::new();
+    let mut seen: BTreeMap<&Architecture, HashSet<u32>> = BTreeMap::new();
     for word in section.words(key)? {
         let at = |fault: Fault| fault_at(section.text, &word.span, fault);
         let (text, on) = split_entry(section, &word)?;

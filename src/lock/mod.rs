@@ -24,9 +24,6 @@ mod section;
 mod steering;
 mod write;
 
-#[cfg(test)]
-mod tests;
-
 pub use change::{Change, ImageChange, Skew, SourceChange, SourceChangeKind};
 pub use check::Problem;
 pub use fault::{Contradiction, Error, Fault};
@@ -196,3 +193,6 @@ fn block_order(left: &Pin, right: &Pin) -> std::cmp::Ordering {
 fn name_order(left: &Pin, right: &Pin) -> std::cmp::Ordering {
     (&left.name, &left.architecture, &left.version).cmp(&(&right.name, &right.architecture, &right.version))
 }
+
+#[cfg(test)]
+mod tests;

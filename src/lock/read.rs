@@ -2,10 +2,10 @@
 
 use super::factor::{derived_path, is_clean_path, is_package_name};
 use super::fault::{Contradiction, Error, Fault};
-use super::section::{Section, Word, architecture, fault_at};
-use super::{DEFAULT_POOL, Id, ImagePart, Lockfile, RepoPart, SIZE_LIMIT, Steering, VERSION, block_order, images};
+use super::section::{Section, Span, Word, architecture, fault_at};
+use super::{DEFAULT_POOL, Id, ImagePart, Lockfile, RepoPart, SIZE_LIMIT, Steering, VERSION, block_order, images, name_order};
 use crate::pkg::{Architecture, DebVersion, Ecosystem, Glob, Hold, ImageSteering, Pin, RepoSteering, Sha256, Trust, Variant};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 impl Lockfile {
     /// Reads a lockfile in any TOML layout.
@@ -175,7 +175,7 @@ fn read_cells(top: &Section<'_>, repos: &BTreeMap<String, RepoPart>, pools: &BTr
     let blocks = top.list("source", "a source")?;
     let mut cells: Vec<Pin> = Vec::with_capacity(blocks.len() * 4);
     let mut seen_blocks = HashSet::with_capacity(blocks.len());
-    let mut seen: HashMap<&str, Vec<usize>> = HashMap::with_capacity(blocks.len() * 2);
+    let mut spans: Vec<Span> = Vec::with_capacity(blocks.len() * 4);
     for section in &blocks {
         section.only(&["name", "version", "repo", "pool", "binnmu", "bin"])?;
         let (source, source_version, repo) = (section.text("name")?, section.text("version")?, section.text("repo")?);
@@ -204,12 +204,26 @@ fn read_cells(top: &Section<'_>, repos: &BTreeMap<String, RepoPart>, pools: &BTr
             .map_err(|_| section.fault(Fault::MissingKey { key: "bin", place: "a source" }))?
             .entries("a bin")?
         {
-            block.read_binary(&key, &binary, &mut cells, &mut seen)?;
+            block.read_binary(&key, &binary, &mut cells, &mut spans)?;
         }
         check_independent(section, &cells[first..])?;
     }
+    check_unique(top, &cells, &spans)?;
     cells.sort_by(block_order);
     Ok(cells)
+}
+
+/// A package file has one cell. `cells` are in the order of the file.
+fn check_unique(top: &Section<'_>, cells: &[Pin], spans: &[Span]) -> Result<(), Error> {
+    let mut order: Vec<usize> = (0..cells.len()).collect();
+    order.sort_by(|a, b| name_order(&cells[*a], &cells[*b]));
+    match order.windows(2).find(|pair| name_order(&cells[pair[0]], &cells[pair[1]]).is_eq()) {
+        None => Ok(()),
+        Some(pair) => {
+            let Pin { name, version, architecture, .. } = cells[pair[1]].clone();
+            Err(fault_at(top.text, &spans[pair[1]], Fault::DuplicateCell { name, version, architecture }))
+        }
+    }
 }
 
 fn read_binnmu(section: &Section<'_>) -> Result<BTreeMap<Architecture, u32>, Error> {
@@ -254,13 +268,7 @@ struct BlockReader<'t> {
 }
 
 impl<'t> BlockReader<'t> {
-    fn read_binary(
-        &self,
-        key: &Word<'t>,
-        section: &Section<'t>,
-        cells: &mut Vec<Pin>,
-        seen: &mut HashMap<&'t str, Vec<usize>>,
-    ) -> Result<(), Error> {
+    fn read_binary(&self, key: &Word<'t>, section: &Section<'t>, cells: &mut Vec<Pin>, spans: &mut Vec<Span>) -> Result<(), Error> {
         let text = section.text;
         let (name, exact) = match key.text.split_once('@') {
             None => (key.text, None),
@@ -299,11 +307,7 @@ impl<'t> BlockReader<'t> {
                 Some(path) if is_clean_path(path.text) => path.text.to_owned(),
                 Some(path) => return Err(fault_at(text, &path.span, malformed(path.text, "a relative path"))),
             };
-            let same_name = seen.entry(name).or_default();
-            if same_name.iter().any(|&at| cells[at].architecture == architecture && cells[at].version == version) {
-                return Err(at_cell(Fault::DuplicateCell { name: name.to_owned(), version, architecture }));
-            }
-            same_name.push(cells.len());
+            spans.push(cell.span);
             cells.push(Pin {
                 name: name.to_owned(),
                 architecture,
@@ -318,7 +322,7 @@ impl<'t> BlockReader<'t> {
             found += 1;
         }
         if found == 0 {
-            return Err(fault_at(text, &key.span, Fault::MissingKey { key: "an architecture", place: "a bin" }));
+            return Err(fault_at(text, &key.span, Fault::NoCell { name: name.to_owned() }));
         }
         if let Some(stray) = paths.iter().flat_map(Section::keys).find(|path| !section.has(path.text)) {
             return Err(fault_at(text, &stray.span, Fault::UnknownKey { key: stray.text.to_owned(), place: "`path`", suggestion: None }));

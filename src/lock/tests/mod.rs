@@ -1,6 +1,10 @@
 //! The lockfile as a whole: a golden text, what is refused, round trips.
 
 mod golden;
+mod place;
+mod refusals;
+mod round_trip;
+mod staleness;
 
 use super::*;
 use crate::pkg::{Glob, Hold, ImageSteering, RepoSteering, Sha256, Trust};
