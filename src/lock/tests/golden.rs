@@ -196,3 +196,13 @@ fn saves_only_what_changed_and_loads_it_again() {
     let source = std::error::Error::source(&error).unwrap().to_string();
     assert_eq!(source, "the lockfile has version 9, this pintree reads up to version 1");
 }
+
+#[test]
+fn the_specifications_example_is_canonical() {
+    let page = include_str!("../../../docs/lockfile.md");
+    let example = page.split_once("```toml\n").unwrap().1.split_once("```").unwrap().0;
+    // The page shows the first eight and last four digits of a digest.
+    let text = example.replace('…', &"0".repeat(52));
+    let lock = Lockfile::parse(&text).unwrap();
+    assert_eq!(lock.check(&text), vec![]);
+}
