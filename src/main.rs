@@ -1,1 +1,7 @@
-fn main() {}
+//! The `pintree` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pintree::cli::run().into()
+}

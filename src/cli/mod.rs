@@ -1,1 +1,123 @@
-//! Arguments in, messages out.
+//! Arguments in, messages and exit codes out: the only module that prints.
+
+mod args;
+mod build;
+mod exit;
+mod failure;
+mod init;
+mod lock;
+mod reference;
+mod step;
+mod ui;
+mod util;
+
+use crate::ops::{Error, Project, Session, Talk};
+use crate::pkg::Architecture;
+use crate::util::interrupt::Interrupt;
+use args::{Cli, Global, Verb};
+use clap::Parser as _;
+use std::path::PathBuf;
+use ui::Ui;
+
+pub use exit::Exit;
+
+/// Raised by Ctrl-C and by SIGTERM.
+static INTERRUPT: Interrupt = Interrupt::new();
+
+/// Reads the command line, does what it says, and tells how that ended.
+pub fn run() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are results, the rest is talk; clap knows which goes where.
+            let _closed = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Done };
+        }
+    };
+    // Steps are told to stop by ninja, with a signal whose default ends them at once; they leave nothing half done.
+    if let Verb::Step(step) = &cli.verb {
+        return step::run(step);
+    }
+    // Without a handler Ctrl-C still ends the program; only ninja would not be waited for.
+    let _unhandled = ctrlc::set_handler(|| INTERRUPT.raise());
+    let mut ui = Ui::new(&cli.global);
+    let result = verb(&cli, &mut ui);
+    match result {
+        Ok(exit) => exit,
+        Err(error) => {
+            if ui.format() == args::Format::Json {
+                ui.result(&failure::json(&error));
+            }
+            ui.error(&error, &failure::hints(&error));
+            failure::exit(&error)
+        }
+    }
+}
+
+fn verb(cli: &Cli, ui: &mut Ui) -> Result<Exit, Error> {
+    let global = &cli.global;
+    match &cli.verb {
+        Verb::Init(init) => init::run(global, init, ui),
+        Verb::Lock(lock) => lock::run(global, lock, ui),
+        Verb::Build(build) => build::run(global, build, ui),
+        Verb::Ninja(images) => build::ninja(global, images, ui),
+        Verb::Util(util) => util::run(util).map(|()| Exit::Done),
+        Verb::Step(_) => Ok(Exit::Done),
+        _ => Ok(Exit::Done),
+    }
+}
+
+/// Puts a session together from the options and the environment.
+fn session<'a>(global: &Global, talk: &'a mut Ui) -> Session<'a> {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let directory = |variable: &str, below_home: &str| {
+        let set = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+        set.or_else(|| Some(home.as_ref()?.join(below_home))).map(|path| path.join("pintree"))
+    };
+    let project = Project::new(&global.directory);
+    // Without a home the project keeps its own cache.
+    let cache = directory("XDG_CACHE_HOME", ".cache").unwrap_or_else(|| project.generated().join("cache"));
+    Session {
+        project,
+        cache,
+        config: directory("XDG_CONFIG_HOME", ".config"),
+        mirrors: global.mirrors.clone(),
+        offline: global.is_offline(),
+        now: std::time::SystemTime::now(),
+        interrupt: &INTERRUPT,
+        talk,
+    }
+}
+
+/// Reads architectures from the command line.
+fn architectures(names: &[String]) -> Result<Vec<Architecture>, Error> {
+    let parse = |name: &String| Architecture::parse(name).ok_or_else(|| Error::Architecture { name: name.clone() });
+    names.iter().map(parse).collect()
+}
+
+/// JSON for programs that people read too.
+fn pretty(value: &serde_json::Value) -> String {
+    format!("{value:#}\n")
+}
+
+impl Talk for Ui {
+    fn status(&mut self, verb: &str, text: &str) {
+        Self::status(self, verb, text);
+    }
+
+    fn detail(&mut self, verb: &str, text: &str) {
+        Self::detail(self, verb, text);
+    }
+
+    fn warn(&mut self, text: &str) {
+        Self::warn(self, text);
+    }
+
+    fn progress(&mut self, finished: usize, total: usize, text: &str) {
+        Self::progress(self, finished, total, text);
+    }
+
+    fn output(&mut self, line: &str) {
+        self.always(line);
+    }
+}

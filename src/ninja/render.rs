@@ -2,7 +2,8 @@
 
 use super::Writer;
 use crate::pkg::Sha256;
-use crate::plan::{Compose, Plan};
+use crate::plan::Plan;
+use crate::store::RefName;
 
 /// The rules, as they stand in `ninja/rules.ninja`; written beside the build file, which includes them.
 pub const RULES: &str = include_str!("../../ninja/rules.ninja");
@@ -24,18 +25,13 @@ impl Layout {
 
     /// The file of a package's ref.
     pub fn package(&self, digest: Sha256) -> String {
-        format!("{}/ostree/refs/heads/deb/1/{digest}", self.generated)
+        self.reference(&RefName::deb(&digest))
     }
 
-    /// The file of an image's composed ref.
-    pub fn composed(&self, compose: &Compose) -> String {
-        format!("{}/ostree/refs/heads/{}", self.generated, target(compose))
+    /// The file of a ref.
+    pub fn reference(&self, name: &RefName) -> String {
+        format!("{}/refs/heads/{name}", self.store())
     }
-}
-
-/// The ref that a compose edge writes.
-fn target(compose: &Compose) -> String {
-    format!("image/{}/{}/{}/composed", compose.manifest, compose.image, compose.architecture)
 }
 
 /// Writes a plan as a build file. Another build can take it in with `subninja`.
@@ -76,13 +72,13 @@ pub fn render(plan: &Plan, layout: &Layout) -> String {
             ("arch", compose.architecture.deb_name()),
             ("foreign", &foreign.join(" ")),
             ("identity", &compose.identity.to_hex()),
-            ("target", &target(compose)),
+            ("target", compose.reference.as_str()),
             ("packages", &packages),
             ("count", &compose.packages.len().to_string()),
         ];
-        writer.build(&layout.composed(compose), "compose", inputs.iter().map(String::as_str), variables);
+        writer.build(&layout.reference(&compose.reference), "compose", inputs.iter().map(String::as_str), variables);
     }
-    let outputs: Vec<String> = plan.composes.iter().map(|compose| layout.composed(compose)).collect();
+    let outputs: Vec<String> = plan.composes.iter().map(|compose| layout.reference(&compose.reference)).collect();
     if !outputs.is_empty() {
         writer.blank();
         writer.default_targets(outputs.iter().map(String::as_str));

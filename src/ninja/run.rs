@@ -17,6 +17,8 @@ pub struct Run<'a> {
     pub targets: Vec<String>,
     /// How many steps may run at once.
     pub jobs: usize,
+    /// No more steps are started after this many have failed.
+    pub failures: usize,
     /// Environment variables for the steps.
     pub environment: Vec<(&'static str, std::ffi::OsString)>,
     /// Raised by somebody else when the run must end.
@@ -59,7 +61,12 @@ const STATUS: &str = "\u{1}%f/%t\u{1}";
 /// On an interruption ninja is told, ends its steps, and is waited for.
 pub fn run(run: &Run<'_>, mut report: impl FnMut(Event)) -> Result<ExitStatus, Error> {
     let mut command = Command::new("ninja");
-    command.arg("-C").arg(run.directory).arg("-f").arg(&run.build_file).args(["-j", &run.jobs.to_string(), "-k", "1"]);
+    command.arg("-C").arg(run.directory).arg("-f").arg(&run.build_file).args([
+        "-j",
+        &run.jobs.to_string(),
+        "-k",
+        &run.failures.to_string(),
+    ]);
     command.args(&run.targets).env("NINJA_STATUS", STATUS).env_remove("CLICOLOR_FORCE");
     command.envs(run.environment.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::null()).stdout(Stdio::piped());
@@ -113,6 +120,7 @@ mod tests {
             build_file: "build.ninja".into(),
             targets: vec![],
             jobs: 1,
+            failures: 1,
             environment: vec![("WORD", "hello".into())],
             interrupt: &interrupt,
         };

@@ -1,1 +1,56 @@
-//! The verbs as library functions: stages put in order.
+//! The verbs as library functions: stages put in order, one file per verb.
+//!
+//! Functions take a [`Session`] and options, and return values. They never print: long work tells its progress through
+//! [`Talk`].
+
+pub mod build;
+mod choice;
+mod error;
+mod indexes;
+pub mod lock;
+pub mod network;
+mod project;
+mod steering;
+mod targets;
+
+pub use choice::Choice;
+pub use error::{Error, Stale};
+pub use project::Project;
+
+use crate::util::interrupt::Interrupt;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+/// What every verb works with.
+pub struct Session<'a> {
+    /// The project.
+    pub project: Project,
+    /// Where verified indexes are kept between runs.
+    pub cache: PathBuf,
+    /// The user's configuration directory.
+    pub config: Option<PathBuf>,
+    /// Base URLs of named archives from the command line, as `ARCHIVE=URL`.
+    pub mirrors: Vec<String>,
+    /// Whether the network is off.
+    pub offline: bool,
+    /// The current time: signatures and indexes expire.
+    pub now: SystemTime,
+    /// Raised when the user wants everything to end.
+    pub interrupt: &'a Interrupt,
+    /// Where long work tells how far it is.
+    pub talk: &'a mut dyn Talk,
+}
+
+/// Somebody who is told how far long work is.
+pub trait Talk {
+    /// Something was done: a verb and what it was done to.
+    fn status(&mut self, verb: &str, text: &str);
+    /// As `status`, for those who want to know more.
+    fn detail(&mut self, verb: &str, text: &str);
+    /// Something is wrong that stops nothing.
+    fn warn(&mut self, text: &str);
+    /// How many parts of the work are finished, of how many, and the latest.
+    fn progress(&mut self, finished: usize, total: usize, text: &str);
+    /// A line that a child process printed.
+    fn output(&mut self, line: &str);
+}

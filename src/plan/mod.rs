@@ -4,6 +4,7 @@
 //! shared by all images, and one [`Compose`] for each target. Pure: what exists already is ninja's question.
 
 use crate::pkg::{Architecture, Pin, Sha256};
+use crate::store::RefName;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The number of the image commit's format; part of each image's identity.
@@ -74,6 +75,8 @@ pub struct Compose {
     pub architecture: Architecture,
     /// Further architectures inside the root, in manifest order.
     pub foreign: Vec<Architecture>,
+    /// The ref that the edge writes.
+    pub reference: RefName,
     /// The digest of everything the lockfile says of the image.
     pub identity: Sha256,
     /// The packages by digest, in the order of name, then architecture.
@@ -98,6 +101,7 @@ pub fn plan(targets: impl IntoIterator<Item = Target>) -> Plan {
             import.from.insert(Place { manifest: target.manifest.clone(), repo: pin.repo, path: pin.path });
         }
         plan.composes.push(Compose {
+            reference: RefName::image(&target.manifest, &target.image, &target.architecture, "composed"),
             manifest: target.manifest,
             image: target.image,
             architecture: target.architecture,

@@ -17,6 +17,9 @@ pub struct Outcome {
     /// The error's text and causes when it failed, one a line.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
+    /// Whether a package file is nowhere to be found any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
     /// Bytes that came over the network.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub downloaded: u64,
@@ -54,7 +57,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("outcomes");
         assert_eq!(Outcome::load(&file).unwrap(), []);
-        let outcome = Outcome { step: "import a".into(), exit: 5, message: "two\nlines".into(), downloaded: 0 };
+        let outcome = Outcome { step: "import a".into(), exit: 5, message: "two\nlines".into(), gone: false, downloaded: 0 };
         outcome.append(&file).unwrap();
         std::fs::OpenOptions::new().append(true).open(&file).unwrap().write_all(b"{\"step\":\"imp").unwrap();
         assert_eq!(Outcome::load(&file).unwrap(), [outcome]);

@@ -1,0 +1,347 @@
+//! The command line as types; its help text is the reference.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Turns a short manifest into a reproducible, reviewable, signed OSTree image.
+///
+/// A manifest (`manifests/NAME.toml`) says which packages an image needs. `pintree lock` pins them in
+/// `lockfiles/NAME.lock`, which you review and commit. `pintree build` downloads, verifies and unpacks each package into
+/// its own OSTree ref and merges them into one root filesystem commit per image and architecture.
+#[derive(Debug, Parser)]
+#[command(name = "pintree", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "Start with `pintree init`, then `pintree build`. `pintree VERB --help` tells more.")]
+pub struct Cli {
+    /// Options of every verb.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// Options of every verb.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Work in this project directory instead of the current one
+    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true, default_value = ".", hide_default_value = true)]
+    pub directory: PathBuf,
+    /// Fail instead of changing a lockfile (`CI=true` implies this for `build`)
+    #[arg(long, global = true)]
+    pub locked: bool,
+    /// Do not use the network
+    #[arg(long, global = true)]
+    pub offline: bool,
+    /// Both --locked and --offline
+    #[arg(long, global = true)]
+    pub frozen: bool,
+    /// How results are printed on stdout
+    #[arg(long, value_enum, default_value_t = Format::Human, global = true, hide_default_value = true)]
+    pub format: Format,
+    /// Print only results and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Print more about what is being done
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// When to use colour
+    #[arg(long, value_enum, default_value_t = Color::Auto, global = true, hide_default_value = true)]
+    pub color: Color,
+    /// Use this mirror of a named archive, for example `debian=https://mirror.example.org/debian` (repeatable)
+    #[arg(long = "mirror", value_name = "ARCHIVE=URL", global = true)]
+    pub mirrors: Vec<String>,
+}
+
+impl Global {
+    /// Whether the network is off.
+    pub fn is_offline(&self) -> bool {
+        self.offline || self.frozen
+    }
+
+    /// Whether lockfiles may not change.
+    pub fn is_locked(&self) -> bool {
+        self.locked || self.frozen
+    }
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Human,
+    /// For programs
+    Json,
+    /// For change requests
+    Markdown,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Write a commented starting manifest
+    Init(Init),
+    /// Resolve manifests and write their lockfiles
+    Lock(Lock),
+    /// Build images from their lockfiles
+    Build(Build),
+    /// Write `_build/build.ninja` without running it
+    Ninja(Images),
+    /// Say why a package is in an image
+    Why(Why),
+    /// Show an image's packages as a tree of dependencies
+    Tree(Tree),
+    /// Check the trust chain and the closure of the lockfiles
+    Verify(Manifests),
+    /// Drop refs and objects that no lockfile names any more
+    Gc(Gc),
+    /// Check what this host lacks, and name the command that mends it
+    Doctor(Doctor),
+    /// One step of a build, as ninja runs it
+    #[command(hide = true)]
+    Step(Step),
+    /// Generate man pages, completions and references
+    #[command(hide = true)]
+    Util(Util),
+}
+
+/// `pintree init`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  pintree init\n  pintree init --distro debian:trixie --arch arm64 --arch amd64 manifests/edge.toml")]
+pub struct Init {
+    /// The distribution and its release, for example `debian:bookworm`
+    #[arg(long, default_value = "debian:bookworm", value_name = "DISTRO:RELEASE")]
+    pub distro: String,
+    /// An architecture of the devices (repeatable)
+    #[arg(long = "arch", default_value = "armhf", value_name = "ARCH")]
+    pub arches: Vec<String>,
+    /// The file to write
+    #[arg(default_value = "manifests/main.toml", value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+/// `pintree lock`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Pins that still satisfy the manifest are kept: without --upgrade only what must change changes.
+
+Examples:
+  pintree lock                          lock every manifest of manifests/
+  pintree lock --upgrade                move every pin to what the repositories have now
+  pintree lock --upgrade-package nginx  move one package
+  pintree lock --check                  compare manifest and lockfile, offline; exit 1 when stale")]
+pub struct Lock {
+    /// Manifests to lock; all of `manifests/` when none is given
+    #[arg(value_name = "MANIFEST")]
+    pub manifests: Vec<PathBuf>,
+    /// Move all pins to the newest versions the manifest allows
+    #[arg(long)]
+    pub upgrade: bool,
+    /// Move the pins of this binary or source package (repeatable)
+    #[arg(long, value_name = "PACKAGE", conflicts_with = "upgrade")]
+    pub upgrade_package: Vec<String>,
+    /// Only compare manifest and lockfile; exit 1 with the reasons when the lockfile is stale
+    #[arg(long, conflicts_with_all = ["upgrade", "upgrade_package", "dry_run"])]
+    pub check: bool,
+    /// Say what would change, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Write this file instead of `lockfiles/NAME.lock` (one manifest only)
+    #[arg(long, value_name = "FILE")]
+    pub lockfile: Option<PathBuf>,
+}
+
+/// `pintree build`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Each package is downloaded, verified and unpacked once, into its own ref, and shared by all images.
+A second run with nothing changed does nothing.
+
+Examples:
+  pintree build                  build every image of manifests/
+  pintree build kiosk            build one image, for all its architectures
+  pintree build edge/kiosk --arch armhf
+  pintree --offline build        use only what is in the store already")]
+pub struct Build {
+    /// Which images, and for which architectures.
+    #[command(flatten)]
+    pub images: Images,
+    /// Stop after this step
+    #[arg(long, value_enum, default_value_t = Until::Composed)]
+    pub until: Until,
+    /// How many steps use the processor at once; downloads run beside them (default: the number of cores)
+    #[arg(short, long, value_name = "N")]
+    pub jobs: Option<usize>,
+}
+
+/// How far a build goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Until {
+    /// The merged root filesystem, its packages unpacked but not configured
+    Composed,
+}
+
+/// A choice of images.
+#[derive(Debug, Args)]
+pub struct Images {
+    /// Images as NAME, or MANIFEST/NAME where two manifests have it; all when none is given
+    #[arg(value_name = "IMAGE")]
+    pub images: Vec<String>,
+    /// Only for this architecture (repeatable)
+    #[arg(long = "arch", value_name = "ARCH")]
+    pub arches: Vec<String>,
+}
+
+/// A choice of manifests.
+#[derive(Debug, Args)]
+pub struct Manifests {
+    /// Manifests; all of `manifests/` when none is given
+    #[arg(value_name = "MANIFEST")]
+    pub manifests: Vec<PathBuf>,
+}
+
+/// `pintree why`
+#[derive(Debug, Args)]
+pub struct Why {
+    /// The image, as NAME or MANIFEST/NAME
+    pub image: String,
+    /// The binary package
+    pub package: String,
+    /// Only for this architecture
+    #[arg(long, value_name = "ARCH")]
+    pub arch: Option<String>,
+}
+
+/// `pintree tree`
+#[derive(Debug, Args)]
+pub struct Tree {
+    /// The image, as NAME or MANIFEST/NAME
+    pub image: String,
+    /// Only for this architecture
+    #[arg(long, value_name = "ARCH")]
+    pub arch: Option<String>,
+    /// How many levels to show
+    #[arg(long, value_name = "N")]
+    pub depth: Option<usize>,
+}
+
+/// `pintree gc`
+#[derive(Debug, Args)]
+pub struct Gc {
+    /// Say what would go, and drop nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `pintree doctor`
+#[derive(Debug, Args)]
+pub struct Doctor {}
+
+/// `pintree step`
+#[derive(Debug, Args)]
+pub struct Step {
+    /// Which step.
+    #[command(subcommand)]
+    pub step: StepKind,
+}
+
+/// The steps.
+#[derive(Debug, Subcommand)]
+pub enum StepKind {
+    /// Download, verify and unpack one package into its own ref
+    Import(StepImport),
+    /// Merge package refs into one root filesystem commit
+    Compose(StepCompose),
+}
+
+/// `pintree step import`
+#[derive(Debug, Args)]
+pub struct StepImport {
+    /// The OSTree repository
+    #[arg(long)]
+    pub store: PathBuf,
+    /// The file that maps repositories to base URLs
+    #[arg(long)]
+    pub sources: PathBuf,
+    /// The directory of slot files that bound work on this host
+    #[arg(long)]
+    pub slots: PathBuf,
+    /// The package's name
+    #[arg(long)]
+    pub package: String,
+    /// The package's full version
+    #[arg(long)]
+    pub version: String,
+    /// The package's own architecture field
+    #[arg(long)]
+    pub architecture: String,
+    /// The file's SHA-256
+    #[arg(long)]
+    pub sha256: String,
+    /// The file's size in bytes
+    #[arg(long)]
+    pub size: u64,
+    /// Where to look: MANIFEST/REPOSITORY:PATH (repeatable)
+    #[arg(long)]
+    pub from: Vec<String>,
+}
+
+/// `pintree step compose`
+#[derive(Debug, Args)]
+pub struct StepCompose {
+    /// The OSTree repository
+    #[arg(long)]
+    pub store: PathBuf,
+    /// The image's architecture
+    #[arg(long)]
+    pub architecture: String,
+    /// A further architecture of the image (repeatable)
+    #[arg(long)]
+    pub foreign: Vec<String>,
+    /// The digest of everything the lockfile says of the image
+    #[arg(long)]
+    pub identity: String,
+    /// The ref to write
+    #[arg(long)]
+    pub target: String,
+    /// A file with one package ref a line
+    #[arg(long)]
+    pub packages: PathBuf,
+}
+
+/// `pintree util`
+#[derive(Debug, Args)]
+pub struct Util {
+    /// What to generate.
+    #[command(subcommand)]
+    pub util: UtilKind,
+}
+
+/// What can be generated.
+#[derive(Debug, Subcommand)]
+pub enum UtilKind {
+    /// Write man pages into a directory
+    Man {
+        /// The directory
+        directory: PathBuf,
+    },
+    /// Print a shell's completions
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the JSON Schema of manifests
+    Schema,
+    /// Print the command-line reference as Markdown
+    CliMarkdown,
+}

@@ -1,0 +1,146 @@
+//! What a failure means to the user: exit code, hints, and the form for programs.
+
+use super::Exit;
+use super::step::{self, StepError};
+use crate::ops::Error;
+use crate::repo::{self, ErrorKind};
+use crate::step::{compose, import};
+use serde_json::json;
+use std::error::Error as StdError;
+
+/// The exit code of a verb's failure.
+pub fn exit(error: &Error) -> Exit {
+    match error {
+        Error::NoManifests { .. }
+        | Error::NoImage { .. }
+        | Error::AmbiguousImage { .. }
+        | Error::NoArchitecture { .. }
+        | Error::OneManifest { .. }
+        | Error::NotLocked { .. }
+        | Error::Architecture { .. }
+        | Error::Starter(_)
+        | Error::Manifest(_) => Exit::Usage,
+        Error::Stale { .. } | Error::WouldChange { .. } => Exit::Findings,
+        Error::Unsolvable { .. } => Exit::NoSolution,
+        Error::Repo(error) => repo_exit(error),
+        Error::Missing { .. } => Exit::Network,
+        Error::Index { .. } => Exit::Integrity,
+        Error::Steps { exit, .. } => match exit {
+            Some(4) => Exit::Network,
+            Some(5) => Exit::Integrity,
+            Some(7) => Exit::Host,
+            _ => Exit::Step,
+        },
+        Error::Store(error) if error.is_integrity() => Exit::Integrity,
+        Error::Ninja(crate::ninja::Error::Start(_)) => Exit::Host,
+        Error::Interrupted => Exit::Interrupted,
+        _ => Exit::Other,
+    }
+}
+
+fn repo_exit(error: &repo::Error) -> Exit {
+    match error.kind() {
+        ErrorKind::Missing | ErrorKind::Network => Exit::Network,
+        ErrorKind::Usage => Exit::Usage,
+        ErrorKind::Integrity => Exit::Integrity,
+        ErrorKind::Io => Exit::Other,
+    }
+}
+
+/// What the user can do about it.
+pub fn hints(error: &Error) -> Vec<String> {
+    let one = |text: &str| vec![text.to_owned()];
+    match error {
+        Error::NoManifests { .. } => one("run `pintree init`, or name the project directory with `-C`"),
+        Error::Stale { .. } | Error::WouldChange { .. } => one("run `pintree lock`, review the change, and commit it"),
+        Error::NotLocked { .. } => one("`--upgrade-package` takes the name of a locked binary or source package"),
+        Error::Unsolvable { source, .. } => source.hints.clone(),
+        Error::Repo(error) => error.hint().into_iter().collect(),
+        Error::Missing { .. } => one("run `pintree build` once with the network on"),
+        Error::Steps { gone, .. } if !gone.is_empty() => {
+            one("packages that no mirror has any more: `pintree lock --upgrade` moves on to those that there are; review the change")
+        }
+        Error::Steps { exit: Some(4), .. } => one("what was imported is kept; run `pintree build` again"),
+        Error::Ninja(crate::ninja::Error::Start(_)) => one("install it: `apt-get install ninja-build`"),
+        Error::Io { source, .. } if source.kind() == std::io::ErrorKind::AlreadyExists => one("move the file away, or name another"),
+        _ => vec![],
+    }
+}
+
+/// A failure for programs, on one line of stdout.
+pub fn json(error: &Error) -> String {
+    let mut value = json!({"kind": kind(error), "exit": exit(error) as u8, "message": plain(error), "hints": hints(error)});
+    if let Error::Unsolvable { manifest, image, source, .. } = error {
+        value["manifest"] = json!(manifest);
+        value["image"] = json!(image);
+        value["arch"] = json!(source.architecture);
+        value["causes"] = json!(source.causes);
+    }
+    super::pretty(&json!({"error": value}))
+}
+
+fn kind(error: &Error) -> &'static str {
+    match exit(error) {
+        Exit::Done => "none",
+        Exit::Findings => "findings",
+        Exit::Usage => "usage",
+        Exit::NoSolution => "unsolvable",
+        Exit::Network => "network",
+        Exit::Integrity => "integrity",
+        Exit::Step => "step",
+        Exit::Host => "host",
+        Exit::Other => "other",
+        Exit::Interrupted => "interrupted",
+    }
+}
+
+/// The error and its causes as plain text, in the form that [`super::ui::Ui::error`] prints.
+pub fn plain(error: &dyn StdError) -> String {
+    let mut lines = vec![format!("error: {error}")];
+    let mut last = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if text != last {
+            lines.push(format!("  caused by: {text}"));
+        }
+        last = text;
+        source = cause.source();
+    }
+    lines.join("\n")
+}
+
+/// The exit code of a step's failure, and whether its package is nowhere to be found any more.
+pub fn step(error: &StepError) -> (Exit, bool) {
+    match error {
+        StepError::Import(error) => (import_exit(error), step::is_gone(error)),
+        StepError::Compose(compose) if compose.is_integrity() => (Exit::Integrity, false),
+        StepError::Compose(compose::Error::Clashes { .. }) => (Exit::Step, false),
+        StepError::Repo(error) => (repo_exit(error), false),
+        StepError::DeadNetwork { .. } => (Exit::Network, false),
+        StepError::Argument { .. } => (Exit::Usage, false),
+        StepError::Compose(_) | StepError::Io { .. } => (Exit::Other, false),
+    }
+}
+
+fn import_exit(error: &import::Error) -> Exit {
+    match error {
+        import::Error::Fetch { source, .. } => match source.downcast_ref::<repo::Error>() {
+            Some(error) => repo_exit(error),
+            None => Exit::Other,
+        },
+        error if error.is_integrity() => Exit::Integrity,
+        _ => Exit::Other,
+    }
+}
+
+/// What the user can do about a step's failure.
+pub fn step_hints(error: &StepError) -> Vec<String> {
+    match error {
+        StepError::Import(import::Error::Fetch { source, .. }) => {
+            source.downcast_ref::<repo::Error>().and_then(repo::Error::hint).into_iter().collect()
+        }
+        StepError::Repo(error) => error.hint().into_iter().collect(),
+        _ => vec![],
+    }
+}

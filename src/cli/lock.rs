@@ -1,0 +1,111 @@
+//! `pintree lock`.
+
+use super::args::{Format, Global, Lock};
+use super::ui::Ui;
+use super::{Exit, args};
+use crate::ops::lock::{Locked, Options, Upgrade};
+use crate::ops::{Error, lock};
+use serde_json::{Value, json};
+
+/// Runs the verb.
+pub fn run(global: &Global, args: &Lock, ui: &mut Ui) -> Result<Exit, Error> {
+    if args.check {
+        return check(global, args, ui);
+    }
+    let upgrade = match (&args.upgrade, &args.upgrade_package[..]) {
+        (true, _) => Upgrade::All,
+        (false, []) => Upgrade::Nothing,
+        (false, packages) => Upgrade::Packages(packages.to_vec()),
+    };
+    let options = Options {
+        manifests: args.manifests.clone(),
+        upgrade,
+        dry_run: args.dry_run || global.is_locked(),
+        lockfile: args.lockfile.clone(),
+    };
+    let locked = lock::lock(&mut super::session(global, ui), &options)?;
+    if ui.format() == Format::Json {
+        ui.result(&super::pretty(&images(&locked)?));
+    }
+    for one in &locked {
+        tell(one, options.dry_run, ui);
+    }
+    let changed = locked.iter().find(|one| !one.change.is_empty());
+    match changed {
+        Some(one) if global.is_locked() => Err(Error::WouldChange { lockfile: one.path.clone() }),
+        _ => Ok(Exit::Done),
+    }
+}
+
+fn check(global: &Global, args: &Lock, ui: &mut Ui) -> Result<Exit, Error> {
+    let stale = lock::check(&mut super::session(global, ui), &args.manifests)?;
+    if ui.format() == args::Format::Json {
+        let rows: Vec<Value> = stale.iter().map(|stale| json!({"lockfile": stale.lockfile, "reasons": stale.reasons})).collect();
+        ui.result(&super::pretty(&json!({"stale": rows})));
+    }
+    for stale in &stale {
+        ui.always(&format!("`{}` is stale:", stale.lockfile.display()));
+        for reason in &stale.reasons {
+            ui.always(&format!("  {reason}"));
+        }
+    }
+    if stale.is_empty() {
+        ui.note("every lockfile fits its manifest");
+        return Ok(Exit::Done);
+    }
+    ui.always("hint: run `pintree lock`");
+    Ok(Exit::Findings)
+}
+
+/// The whole set of each image, as design and documentation promise it to programs.
+fn images(locked: &[Locked]) -> Result<Value, Error> {
+    let mut rows = vec![];
+    for one in locked {
+        for (image, part) in one.lockfile.images() {
+            let mut arches = part.arches.clone();
+            arches.sort();
+            for arch in arches {
+                let packages: Vec<Value> = one
+                    .lockfile
+                    .pins(image, &arch)?
+                    .iter()
+                    .map(|pin| {
+                        json!({
+                            "name": pin.name,
+                            "version": pin.version,
+                            "arch": pin.architecture.deb_name(),
+                            "source": pin.source,
+                            "repo": pin.repo,
+                            "sha256": pin.sha256.to_hex(),
+                            "size": pin.size,
+                        })
+                    })
+                    .collect();
+                rows.push(json!({"manifest": one.manifest, "image": image, "arch": arch.deb_name(), "packages": packages}));
+            }
+        }
+    }
+    Ok(json!({"images": rows}))
+}
+
+fn tell(one: &Locked, dry_run: bool, ui: &mut Ui) {
+    let path = one.path.display().to_string();
+    if one.change.is_empty() && !one.written {
+        ui.status("Unchanged", &path);
+        return;
+    }
+    ui.status(if dry_run { "Would lock" } else { "Locked" }, &path);
+    if one.fresh {
+        // Of a first lockfile everything is new; the file itself is the list.
+        for (image, part) in one.lockfile.images() {
+            for arch in &part.arches {
+                let count = one.lockfile.iter_pins(image, arch).map_or(0, |pins| pins.len());
+                ui.note(&format!("           image {image} for {arch}: {count} packages"));
+            }
+        }
+        return;
+    }
+    for line in one.change.to_string().lines() {
+        ui.note(&format!("           {line}"));
+    }
+}

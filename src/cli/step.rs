@@ -1,0 +1,175 @@
+//! `pintree step`: one step of a build, as ninja runs it.
+
+use super::args::{Step, StepCompose, StepImport, StepKind};
+use super::{Exit, failure};
+use crate::ops::network;
+use crate::pkg::Architecture;
+use crate::repo::{Client, ErrorKind, Mirrors, Url};
+use crate::step::outcome::{self, Outcome};
+use crate::step::{compose, import};
+use crate::store::Repo;
+use crate::util::slots::{SlotKind, Slots};
+use std::error::Error;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a step failed, before it is told.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StepError {
+    /// An argument is malformed; only a build file that was written by hand has such.
+    #[error("`{value}` is not a valid {what}")]
+    Argument {
+        /// What the argument should be.
+        what: &'static str,
+        /// What it is.
+        value: String,
+    },
+    /// Steps before this one found the network dead.
+    #[error("the network failed for {failed} packages already; this one was not tried")]
+    DeadNetwork {
+        /// How many failed.
+        failed: usize,
+    },
+    /// Import failed.
+    #[error(transparent)]
+    Import(#[from] import::Error),
+    /// Compose failed.
+    #[error(transparent)]
+    Compose(#[from] compose::Error),
+    /// The repository's base URLs are unknown.
+    #[error(transparent)]
+    Repo(#[from] crate::repo::Error),
+    /// A file could not be read or written.
+    #[error("cannot {doing} `{}`", path.display())]
+    Io {
+        /// What was being done, as a verb phrase.
+        doing: &'static str,
+        /// To which file.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+}
+
+/// After this many packages failed for the network's sake, further ones are not tried: each try takes its time-outs.
+const DEAD_NETWORK: usize = 3;
+
+/// How many downloads one server sees at once from this build, unless the environment says otherwise.
+const CONNECTIONS: usize = 8;
+
+/// Runs the step, leaves its outcome for the build, and prints what went wrong.
+pub fn run(step: &Step) -> Exit {
+    let (name, result) = match &step.step {
+        StepKind::Import(args) => (format!("import {} {} {}", args.package, args.version, args.architecture), run_import(args)),
+        StepKind::Compose(args) => (format!("compose {}", args.target), run_compose(args).map(|()| 0)),
+    };
+    let mut outcome = Outcome { step: name, exit: 0, message: String::new(), gone: false, downloaded: 0 };
+    let exit = match result {
+        Ok(downloaded) => {
+            outcome.downloaded = downloaded;
+            Exit::Done
+        }
+        Err(error) => {
+            let (exit, gone) = failure::step(&error);
+            outcome.exit = exit as u8;
+            outcome.gone = gone;
+            outcome.message = failure::plain(&error);
+            eprint(&outcome.message, &failure::step_hints(&error));
+            exit
+        }
+    };
+    if let Some(file) = std::env::var_os(outcome::VARIABLE)
+        && let Err(error) = outcome.append(Path::new(&file))
+    {
+        eprint(&format!("error: cannot write `{}`: {error}", Path::new(&file).display()), &[]);
+        return Exit::Other;
+    }
+    exit
+}
+
+fn eprint(message: &str, hints: &[String]) {
+    use io::Write as _;
+    let hints: String = hints.iter().map(|hint| format!("hint: {hint}\n")).collect();
+    // ninja shows it; with stderr gone there is nobody left to tell.
+    let _gone = io::stderr().lock().write_all(format!("{message}\n{hints}").as_bytes());
+}
+
+fn run_import(args: &StepImport) -> Result<u64, StepError> {
+    let malformed = |what, value: &str| StepError::Argument { what, value: value.to_owned() };
+    let arguments = import::Arguments {
+        store: args.store.clone(),
+        package: args.package.clone(),
+        version: args.version.clone(),
+        architecture: Architecture::parse(&args.architecture).ok_or_else(|| malformed("architecture", &args.architecture))?,
+        sha256: args.sha256.parse().map_err(|_| malformed("SHA-256 digest", &args.sha256))?,
+        size: args.size,
+        archives: None,
+    };
+    refuse_dead_network()?;
+    let processor = processor(&args.slots);
+    let fetch = |download: &mut import::Download| -> Result<(), Box<dyn Error + Send + Sync>> {
+        let offline = std::env::var_os("PINTREE_OFFLINE").is_some();
+        let connections = number("PINTREE_CONNECTIONS").unwrap_or(CONNECTIONS);
+        let (client, _) = network::client(offline, Some((args.slots.clone(), connections)));
+        fetch(&client, args, download)
+    };
+    Ok(import::run(&arguments, fetch, || processor.acquire())?.fetched)
+}
+
+fn fetch(client: &Client, args: &StepImport, download: &mut import::Download) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let sources = Mirrors::load(&args.sources)?;
+    let mut urls: Vec<Url> = vec![];
+    for place in &args.from {
+        let (repo, path) = place.split_once(':').ok_or_else(|| StepError::Argument { what: "place", value: place.clone() })?;
+        urls.extend(sources.addresses(repo)?.iter().map(|base| crate::repo::join(base, path)));
+    }
+    let fetched = crate::repo::fetch_package(client, &urls, args.size, args.sha256.parse()?, download)?;
+    for warning in fetched.warnings {
+        eprint(&format!("warning: {warning}"), &[]);
+    }
+    Ok(())
+}
+
+/// Gives up at once where other steps of the same build have found that the network is dead.
+fn refuse_dead_network() -> Result<(), StepError> {
+    let Some(file) = std::env::var_os(outcome::VARIABLE).map(PathBuf::from) else { return Ok(()) };
+    let outcomes = Outcome::load(&file).map_err(|source| StepError::Io { doing: "read", path: file, source })?;
+    let failed = outcomes.iter().filter(|outcome| outcome.exit == Exit::Network as u8 && !outcome.gone).count();
+    if failed >= DEAD_NETWORK { Err(StepError::DeadNetwork { failed }) } else { Ok(()) }
+}
+
+fn run_compose(args: &StepCompose) -> Result<(), StepError> {
+    let malformed = |what, value: &str| StepError::Argument { what, value: value.to_owned() };
+    let architecture = |name: &String| Architecture::parse(name).ok_or_else(|| malformed("architecture", name));
+    let arguments = compose::Arguments {
+        packages: compose::load_packages(&args.packages)?,
+        architecture: architecture(&args.architecture)?,
+        foreign: args.foreign.iter().map(architecture).collect::<Result<_, _>>()?,
+        identity: args.identity.parse().map_err(|_| malformed("SHA-256 digest", &args.identity))?,
+        target: args.target.parse().map_err(|_| malformed("ref", &args.target))?,
+        usr_merge: compose::UsrMerge::default(),
+    };
+    let store = Repo::open(&args.store).map_err(compose::Error::from)?;
+    compose::run(&store, &arguments)?;
+    Ok(())
+}
+
+fn processor(directory: &Path) -> Slots {
+    let count = number("PINTREE_CPU_SLOTS").unwrap_or_else(cores);
+    Slots { directory: directory.to_owned(), kind: SlotKind::Processor, count }
+}
+
+fn number(variable: &str) -> Option<usize> {
+    std::env::var(variable).ok()?.parse().ok().filter(|number| *number > 0)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
+}
+
+/// Whether a package is nowhere to be found any more.
+pub fn is_gone(error: &import::Error) -> bool {
+    let import::Error::Fetch { source, .. } = error else { return false };
+    source.downcast_ref::<crate::repo::Error>().is_some_and(|error| error.kind() == ErrorKind::Missing)
+}

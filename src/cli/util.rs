@@ -1,0 +1,32 @@
+//! `pintree util`: man pages, completions and references, generated from the definitions.
+
+use super::args::{Cli, Util, UtilKind};
+use super::reference;
+use crate::ops::Error;
+use clap::CommandFactory as _;
+use std::io::Write as _;
+use std::path::Path;
+
+/// Runs the verb.
+pub fn run(util: &Util) -> Result<(), Error> {
+    match &util.util {
+        UtilKind::Man { directory } => man(directory),
+        UtilKind::Completions { shell } => {
+            let mut script = vec![];
+            clap_complete::generate(*shell, &mut Cli::command(), "pintree", &mut script);
+            print(&script)
+        }
+        UtilKind::Schema => print(crate::manifest::schema_text().as_bytes()),
+        UtilKind::CliMarkdown => print(reference::markdown(&Cli::command()).as_bytes()),
+    }
+}
+
+fn man(directory: &Path) -> Result<(), Error> {
+    let io = |source| Error::Io { doing: "write man pages to", path: directory.to_owned(), source };
+    std::fs::create_dir_all(directory).map_err(io)?;
+    clap_mangen::generate_to(Cli::command(), directory).map_err(io)
+}
+
+fn print(bytes: &[u8]) -> Result<(), Error> {
+    std::io::stdout().lock().write_all(bytes).map_err(|source| Error::Io { doing: "write to", path: "stdout".into(), source })
+}

@@ -1,0 +1,220 @@
+//! `pintree build`: lock if allowed and needed, write the build file, run ninja, tell what came out.
+
+use super::choice::Chosen;
+use super::{Choice, Error, Session, lock, network, targets};
+use crate::ninja::{self, Layout};
+use crate::pkg::{Architecture, Sha256};
+use crate::plan::{self, Plan};
+use crate::repo::Mirrors;
+use crate::step::outcome::{self, Outcome};
+use crate::store::{Checksum, RefName, Repo};
+use crate::util::fs::write_if_changed;
+use std::fs::File;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// What to build, and how.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// Which images, for which architectures.
+    pub choice: Choice,
+    /// Fail rather than change a lockfile.
+    pub locked: bool,
+    /// Steps that may use the processor at once; the number of cores if none is given.
+    pub jobs: Option<usize>,
+}
+
+/// What a build gave.
+#[derive(Debug)]
+pub struct Report {
+    /// Every image that was asked for, sorted.
+    pub images: Vec<Built>,
+    /// How many steps ran.
+    pub steps: usize,
+    /// Bytes that came over the network.
+    pub downloaded: u64,
+    /// How long it took.
+    pub time: Duration,
+}
+
+/// An image that is there now.
+#[derive(Debug)]
+pub struct Built {
+    /// The manifest's name.
+    pub manifest: String,
+    /// The image's name.
+    pub image: String,
+    /// Its architecture.
+    pub architecture: Architecture,
+    /// The ref that holds it.
+    pub reference: RefName,
+    /// The commit that the ref names.
+    pub commit: Checksum,
+    /// How many packages it has.
+    pub packages: usize,
+    /// The sum of the sizes of its package files, in bytes.
+    pub size: u64,
+}
+
+/// Downloads that run at once; they run beside the steps that use the processor.
+const CONNECTIONS: usize = 8;
+
+/// ninja stops starting steps after this many failures: enough to name what is wrong, not so many that a dead network is
+/// tried for every package.
+const FAILURES: usize = 8;
+
+/// Builds images.
+pub fn build(session: &mut Session<'_>, options: &Options) -> Result<Report, Error> {
+    let start = Instant::now();
+    let chosen = options.choice.load(&session.project)?;
+    let plan = plan_of(session, &chosen, options.locked)?;
+    let generated = session.project.generated();
+    create_directory(&generated)?;
+    let guard = exclusive(session, &generated)?;
+    let store = Repo::init(&session.project.store())?;
+    if session.offline {
+        refuse_missing(&store, &plan)?;
+    }
+    write_files(session, &chosen, &plan)?;
+    let outcomes = run(session, options)?;
+    drop(guard);
+    let images = plan.composes.iter().map(|compose| built(&store, &plan, compose)).collect::<Result<_, _>>()?;
+    let downloaded = outcomes.iter().map(|outcome| outcome.downloaded).sum();
+    Ok(Report { images, steps: outcomes.len(), downloaded, time: start.elapsed() })
+}
+
+/// Writes the build file without running it; gives its path.
+pub fn generate(session: &mut Session<'_>, options: &Options) -> Result<std::path::PathBuf, Error> {
+    let chosen = options.choice.load(&session.project)?;
+    let plan = plan_of(session, &chosen, options.locked)?;
+    create_directory(&session.project.generated())?;
+    Repo::init(&session.project.store())?;
+    write_files(session, &chosen, &plan)?;
+    Ok(session.project.generated().join("build.ninja"))
+}
+
+fn plan_of(session: &mut Session<'_>, chosen: &[Chosen], locked: bool) -> Result<Plan, Error> {
+    let mut wanted = vec![];
+    for chosen in chosen {
+        let name = &chosen.manifest.name;
+        let lockfile = lock::current(session, &chosen.manifest, locked)?;
+        for (image, arches) in &chosen.images {
+            for architecture in arches {
+                wanted.push(targets::target(name, &lockfile, image, architecture)?);
+            }
+        }
+    }
+    Ok(plan::plan(wanted))
+}
+
+fn create_directory(path: &Path) -> Result<(), Error> {
+    std::fs::create_dir_all(path).map_err(|source| Error::Io { doing: "create the directory", path: path.to_owned(), source })
+}
+
+/// Holds off other builds of the same directory.
+///
+/// ninja and its steps inherit the lock, so it is held until the last of them ends, even when this process is killed.
+fn exclusive(session: &mut Session<'_>, generated: &Path) -> Result<File, Error> {
+    let path = generated.join("lock");
+    let io = |doing| move |source: std::io::Error| Error::Io { doing, path: generated.join("lock"), source };
+    let file = File::create(&path).map_err(io("create"))?;
+    if file.try_lock().is_err() {
+        session.talk.status("Waiting", "for another build of this directory");
+        file.lock().map_err(io("lock"))?;
+    }
+    rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty()).map_err(|errno| io("lock")(errno.into()))?;
+    Ok(file)
+}
+
+fn refuse_missing(store: &Repo, plan: &Plan) -> Result<(), Error> {
+    let mut missing = vec![];
+    for (digest, import) in &plan.imports {
+        if store.read_ref(&RefName::deb(digest))?.is_none() {
+            missing.push(format!("{} {} {}", import.name, import.version, import.architecture));
+        }
+    }
+    missing.sort();
+    if missing.is_empty() { Ok(()) } else { Err(Error::Missing { missing }) }
+}
+
+fn write_files(session: &mut Session<'_>, chosen: &[Chosen], plan: &Plan) -> Result<(), Error> {
+    let generated = session.project.generated();
+    let write = |name: &str, text: &str| {
+        let path = generated.join(name);
+        write_if_changed(&path, text.as_bytes()).map_err(|source| Error::Io { doing: "write", path, source })
+    };
+    let program = std::env::current_exe().map_err(|source| Error::Io { doing: "find", path: "pintree".into(), source })?;
+    let layout = Layout { pintree: program.to_string_lossy().into_owned(), generated: "_build".to_owned() };
+    let mirrors = network::mirrors(session)?;
+    let mut sources = Mirrors::default();
+    for chosen in chosen {
+        for (name, repo) in &chosen.manifest.repos {
+            sources.offer(&format!("{}/{name}", chosen.manifest.name), network::addresses(&mirrors, repo)?);
+        }
+    }
+    sources.save(&generated.join("sources.toml"))?;
+    write("rules.ninja", ninja::RULES)?;
+    write("build.ninja", &ninja::render(plan, &layout))?;
+    Ok(())
+}
+
+fn run(session: &mut Session<'_>, options: &Options) -> Result<Vec<Outcome>, Error> {
+    let path = session.project.generated().join("outcomes");
+    let io = |doing| {
+        let path = path.clone();
+        move |source| Error::Io { doing, path, source }
+    };
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io("remove")(error)),
+        _ => {}
+    }
+    let jobs = options.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from)).max(1);
+    let absolute = std::path::absolute(&path).map_err(io("find"))?;
+    let mut environment = vec![(outcome::VARIABLE, absolute.into_os_string()), ("PINTREE_CPU_SLOTS", jobs.to_string().into())];
+    if session.offline {
+        environment.push(("PINTREE_OFFLINE", "1".into()));
+    }
+    let spec = ninja::Run {
+        directory: session.project.root(),
+        build_file: "_build/build.ninja".into(),
+        targets: vec![],
+        jobs: jobs + CONNECTIONS,
+        failures: FAILURES,
+        environment,
+        interrupt: session.interrupt,
+    };
+    let talk = &mut *session.talk;
+    let status = ninja::run(&spec, |event| match event {
+        ninja::Event::Progress { finished, total, description } => talk.progress(finished, total, &description),
+        ninja::Event::Output(line) => talk.output(&line),
+    })?;
+    let outcomes = Outcome::load(&path).map_err(io("read"))?;
+    if session.interrupt.is_raised() {
+        return Err(Error::Interrupted);
+    }
+    if status.success() {
+        return Ok(outcomes);
+    }
+    let failed: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.exit != 0).collect();
+    Err(Error::Steps {
+        failed: failed.len(),
+        steps: outcomes.len(),
+        first: failed.first().map_or_else(|| "ninja".to_owned(), |outcome| outcome.step.clone()),
+        exit: failed.first().map(|outcome| outcome.exit),
+        gone: failed.iter().filter(|outcome| outcome.gone).map(|outcome| outcome.step.clone()).collect(),
+    })
+}
+
+fn built(store: &Repo, plan: &Plan, compose: &plan::Compose) -> Result<Built, Error> {
+    let commit = store.read_ref(&compose.reference)?.ok_or_else(|| Error::NoRef { reference: compose.reference.clone() })?;
+    let size_of = |digest: &Sha256| plan.imports.get(digest).map_or(0, |import| import.size);
+    Ok(Built {
+        manifest: compose.manifest.clone(),
+        image: compose.image.clone(),
+        architecture: compose.architecture.clone(),
+        reference: compose.reference.clone(),
+        commit,
+        packages: compose.packages.len(),
+        size: compose.packages.iter().map(size_of).sum(),
+    })
+}

@@ -1,0 +1,207 @@
+//! Why a verb could not do its work.
+
+use crate::manifest::Manifest;
+use crate::pkg::Architecture;
+use crate::resolve::{self, Unsolvable};
+use crate::{index, lock, manifest, ninja, repo, store};
+use std::path::PathBuf;
+
+/// Why a verb could not do its work.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file could not be read or written.
+    #[error("cannot {doing} `{}`", path.display())]
+    Io {
+        /// What was being done, as a verb phrase.
+        doing: &'static str,
+        /// To which file.
+        path: PathBuf,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// There is nothing to work on.
+    #[error("there is no manifest in `{}`", directory.display())]
+    NoManifests {
+        /// Where manifests should be.
+        directory: PathBuf,
+    },
+    /// No manifest has the image.
+    #[error("there is no image `{image}`; there are: {}", list(.known))]
+    NoImage {
+        /// The image as asked for.
+        image: String,
+        /// All images.
+        known: Vec<String>,
+    },
+    /// Several manifests have the image.
+    #[error("several manifests have an image `{image}`: {}", list(.candidates))]
+    AmbiguousImage {
+        /// The image as asked for.
+        image: String,
+        /// What it may mean.
+        candidates: Vec<String>,
+    },
+    /// The image is not built for an architecture that was asked for.
+    #[error("`{image}` is not built for the architecture that was asked for{}", known_arches(.known))]
+    NoArchitecture {
+        /// The image.
+        image: String,
+        /// Its architectures.
+        known: Vec<Architecture>,
+    },
+    /// A lockfile does not fit its manifest, and may not be changed.
+    #[error("`{}` does not fit its manifest{}", stale.lockfile.display(), reasons(.stale))]
+    Stale {
+        /// What differs.
+        stale: Stale,
+    },
+    /// The manifest is faulty.
+    #[error(transparent)]
+    Manifest(#[from] manifest::Error),
+    /// The lockfile is faulty.
+    #[error(transparent)]
+    Lock(#[from] lock::Error),
+    /// A lockfile cannot be made of what was solved: a fault of this program, or of an index.
+    #[error("cannot write the lockfile of `{manifest}`")]
+    Contradiction {
+        /// The manifest's name.
+        manifest: String,
+        /// What contradicts itself.
+        source: lock::Contradiction,
+    },
+    /// `--lockfile` names one file for several manifests.
+    #[error("`--lockfile` takes one manifest, not {given}")]
+    OneManifest {
+        /// How many there are.
+        given: usize,
+    },
+    /// `--upgrade-package` names what is not locked.
+    #[error("no locked package and no locked source package is called `{package}`")]
+    NotLocked {
+        /// The name.
+        package: String,
+    },
+    /// The lockfile would change, and may not.
+    #[error("`{}` would change", lockfile.display())]
+    WouldChange {
+        /// The lockfile.
+        lockfile: PathBuf,
+    },
+    /// An architecture on the command line is malformed.
+    #[error("`{name}` is not the name of an architecture")]
+    Architecture {
+        /// What stood there.
+        name: String,
+    },
+    /// There is no starting manifest for what was asked.
+    #[error(transparent)]
+    Starter(#[from] manifest::StarterError),
+    /// The upstream repositories cannot be used.
+    #[error(transparent)]
+    Repo(#[from] repo::Error),
+    /// A verified index cannot be read.
+    #[error("cannot read the index of repository `{repo}`, suite `{suite}`")]
+    Index {
+        /// The repository.
+        repo: String,
+        /// The suite.
+        suite: String,
+        /// Why.
+        source: index::packages::Error,
+    },
+    /// An image's requests cannot be met.
+    #[error("cannot lock image `{image}` of `{manifest}` for {architecture}")]
+    Unsolvable {
+        /// The manifest's name.
+        manifest: String,
+        /// The image's name.
+        image: String,
+        /// The architecture.
+        architecture: Architecture,
+        /// Why.
+        source: Box<Unsolvable>,
+    },
+    /// The solver gave an invalid answer: a fault of this program.
+    #[error("cannot lock image `{image}` of `{manifest}` for {architecture}")]
+    Solver {
+        /// The manifest's name.
+        manifest: String,
+        /// The image's name.
+        image: String,
+        /// The architecture.
+        architecture: Architecture,
+        /// What is wrong.
+        source: resolve::Error,
+    },
+    /// The repository cannot be used.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// ninja could not be run.
+    #[error(transparent)]
+    Ninja(#[from] ninja::Error),
+    /// Steps failed; each has told why already.
+    #[error("{failed} of {steps} build steps failed, first `{first}`")]
+    Steps {
+        /// How many failed.
+        failed: usize,
+        /// How many ran.
+        steps: usize,
+        /// The first one's description.
+        first: String,
+        /// The first one's exit code, if steps left one.
+        exit: Option<u8>,
+        /// Packages that no mirror has any more.
+        gone: Vec<String>,
+    },
+    /// Packages are not in the store, and the network is off.
+    #[error("{} packages are not in the store, and the network is off: {}", missing.len(), list(.missing))]
+    Missing {
+        /// Name and version of each.
+        missing: Vec<String>,
+    },
+    /// A build ended well and left no ref: a fault of this program.
+    #[error("the build ended well, but there is no ref `{reference}`")]
+    NoRef {
+        /// The ref.
+        reference: store::RefName,
+    },
+    /// The user asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Error {
+    /// Says for which image the solver failed.
+    pub(super) fn resolve(error: resolve::Error, manifest: &Manifest, image: &str, architecture: &Architecture) -> Self {
+        let (manifest, image, architecture) = (manifest.name.clone(), image.to_owned(), architecture.clone());
+        match error {
+            resolve::Error::Unsolvable(source) => Self::Unsolvable { manifest, image, architecture, source },
+            source => Self::Solver { manifest, image, architecture, source },
+        }
+    }
+}
+
+/// A lockfile that does not fit its manifest.
+#[derive(Debug)]
+pub struct Stale {
+    /// The lockfile.
+    pub lockfile: PathBuf,
+    /// What differs, one a line.
+    pub reasons: Vec<String>,
+}
+
+fn list(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn known_arches(known: &[Architecture]) -> String {
+    if known.is_empty() {
+        return String::new();
+    }
+    format!("; it is built for {}", known.iter().map(|arch| format!("`{arch}`")).collect::<Vec<_>>().join(", "))
+}
+
+fn reasons(stale: &Stale) -> String {
+    stale.reasons.iter().map(|reason| format!("\n  {reason}")).collect()
+}

@@ -1,0 +1,39 @@
+//! A lockfile's images as targets of a plan.
+
+use super::Error;
+use crate::lock::Lockfile;
+use crate::pkg::Architecture;
+use crate::plan::Target;
+
+/// The target of one image for one architecture.
+pub fn target(manifest: &str, lockfile: &Lockfile, image: &str, architecture: &Architecture) -> Result<Target, Error> {
+    Ok(Target {
+        manifest: manifest.to_owned(),
+        image: image.to_owned(),
+        architecture: architecture.clone(),
+        foreign: lockfile.steering().foreign_arches.iter().filter(|arch| *arch != architecture).cloned().collect(),
+        steering: steering(lockfile, image, architecture),
+        pins: lockfile.pins(image, architecture)?,
+    })
+}
+
+/// What steered the solver for the image and the images it extends, in manifest words.
+fn steering(lockfile: &Lockfile, image: &str, architecture: &Architecture) -> Vec<String> {
+    let mut statements = vec![];
+    let mut name = Some(image);
+    let images = lockfile.images();
+    // A lockfile that was read has no cycle; each image is visited once all the same.
+    for _ in 0..images.len() {
+        let Some(part) = name.and_then(|name| images.get(name)) else { break };
+        let steering = &part.steering;
+        statements.push(format!("variant {}", steering.variant.as_str()));
+        statements.push(format!("recommends {}", steering.recommends));
+        statements.extend(steering.exclude.iter().map(|glob| format!("exclude {glob}")));
+        let wanted = part.roots.iter().filter(|(_, on)| on.as_ref().is_none_or(|on| on.contains(architecture)));
+        statements.extend(wanted.map(|(request, _)| format!("request {request}")));
+        name = part.extends.as_deref();
+    }
+    statements.sort();
+    statements.dedup();
+    statements
+}
