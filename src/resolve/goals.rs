@@ -4,7 +4,7 @@
 //! requests name nothing, or too much. Chooses no dependency.
 
 use super::pool::{CandidateId, NameId, Pool, Scope, Slot, Target, Unit};
-use super::unsolvable::{Cause, Elsewhere, Provider};
+use super::unsolvable::{Because, Cause, Elsewhere, Provider};
 use crate::index::Priority;
 use crate::pkg::{ArchQualifier, Relation, Request, RequestTarget, Variant};
 use std::collections::{BTreeSet, VecDeque};
@@ -227,6 +227,7 @@ impl<'u> Asker<'_, 'u> {
     fn unknown(&mut self, name: &str, unit: Option<Unit>) -> Cause {
         let elsewhere = unit.map_or_else(Vec::new, |unit| {
             let (name, _) = self.pool.unit_name(unit);
+            // Another architecture's package of the name says what to ask instead.
             let units: Vec<Unit> = (0..self.pool.slots.len() as Slot).map(|slot| self.pool.unit(name, slot)).collect();
             units.into_iter().flat_map(|unit| elsewhere(self.pool, unit)).collect()
         });
@@ -234,19 +235,28 @@ impl<'u> Asker<'_, 'u> {
             true => self.pool.problem.universe.similar_names(name, &self.pool.slots),
             false => Vec::new(),
         };
-        Cause::UnknownPackage { request: self.text(), similar, elsewhere }
+        Cause::UnknownPackage { request: self.text(), name: name.to_owned(), similar, elsewhere }
     }
 }
 
 /// Every listing of a unit, and why it may not be chosen.
 pub(super) fn elsewhere(pool: &mut Pool<'_>, unit: Unit) -> Vec<Elsewhere> {
+    let listings = pool.listings(unit);
+    let visible: Vec<usize> =
+        listings.iter().filter(|&&(source, c)| pool.hidden_because(source, c).is_none()).map(|&(source, _)| source).collect();
+    let priority = |pool: &Pool<'_>, source: usize| pool.sources()[source].steering.priority;
+    let best = visible.iter().copied().min_by_key(|&source| priority(pool, source));
     let mut found: Vec<Elsewhere> = Vec::new();
-    for (source, candidate) in pool.listings(unit) {
+    for (source, candidate) in listings {
+        let outdone = best.filter(|&best| priority(pool, best) < priority(pool, source));
         let entry = Elsewhere {
+            package: pool.display_unit(unit),
             version: pool.get(candidate).package.version().to_owned(),
             repo: pool.sources()[source].repo.clone(),
             suite: pool.sources()[source].suite.clone(),
-            because: pool.hidden_because(source, candidate),
+            because: pool
+                .hidden_because(source, candidate)
+                .or_else(|| outdone.map(|best| Because::Priority { repo: pool.sources()[best].repo.clone() })),
         };
         if !found.contains(&entry) {
             found.push(entry);

@@ -9,16 +9,23 @@
 //! without using the code of the other two. `docs/design/0004-resolver.md` says why.
 
 mod check;
+mod complete;
+mod explain;
 mod goals;
+mod grow;
 mod pool;
 mod problem;
+mod sentences;
 mod solution;
 mod unsolvable;
 mod walk;
 
+use goals::Goal;
+use pool::{CandidateId, Pool};
+
 pub use problem::{Preference, Problem};
 pub use solution::{Chosen, Reason, Satisfied, Solution, SolvedBy};
-pub use unsolvable::{Cause, Elsewhere, Hindrance, Provider, Step, Unsolvable};
+pub use unsolvable::{Because, Cause, Elsewhere, Hindrance, Provider, Step, Unsolvable};
 
 /// Why there is no solution.
 #[derive(Debug, thiserror::Error)]
@@ -51,16 +58,72 @@ pub fn resolve(problem: &Problem<'_>) -> Result<Solution, Error> {
 
 fn solve(problem: &Problem<'_>) -> Result<Solution, Error> {
     let mut pool = pool::Pool::new(problem);
-    let unsolvable = |causes, hints| Error::from(Box::new(Unsolvable { architecture: problem.native.to_string(), causes, hints }));
-    let goals = goals::goals(&mut pool).map_err(|causes| unsolvable(causes, Vec::new()))?;
-    let outcome = walk::walk(&mut pool, &goals);
-    if outcome.broken {
-        return Err(unsolvable(Vec::new(), Vec::new()));
+    let architecture = || problem.native.to_string();
+    let goals = goals::goals(&mut pool)
+        .map_err(|causes| Box::new(Unsolvable { architecture: architecture(), hints: sentences::hints(&causes), causes }))?;
+    for attempt in [keep, walk_with_pins, complete_solution] {
+        let Some((chosen, by)) = attempt(&mut pool, &goals) else { continue };
+        let packages: Vec<_> = chosen.iter().map(|&candidate| pool.get(candidate).package).collect();
+        let violations = check::violations(&packages, &problem.native);
+        match by {
+            _ if violations.is_empty() => return Ok(solution::render(&mut pool, &goals, &chosen, by)),
+            // What the walk got wrong the complete solver may get right.
+            SolvedBy::Complete => return Err(Error::Invalid { violations }),
+            _ => {}
+        }
     }
-    let packages: Vec<_> = outcome.chosen.iter().map(|&c| pool.get(c).package).collect();
-    let violations = check::violations(&packages, &problem.native);
-    if !violations.is_empty() {
-        return Err(Error::Invalid { violations });
+    let causes = explain::causes(&mut pool, &goals);
+    Err(Box::new(Unsolvable { architecture: architecture(), hints: sentences::hints(&causes), causes }).into())
+}
+
+type Attempt = Option<(Vec<CandidateId>, SolvedBy)>;
+
+/// The old set with what is new added, when that works without moving anything.
+fn keep(pool: &mut Pool<'_>, goals: &[Goal]) -> Attempt {
+    let kept = pool.kept();
+    if kept.is_empty() {
+        return None;
     }
-    Ok(solution::render(&mut pool, &goals, &outcome.chosen, SolvedBy::Walk))
+    let recommends = pool.problem.steering.recommends;
+    let mut set = grow::Set::new(pool, kept);
+    set.drop_broken();
+    if !set.is_valid() || !set.add_goals(goals) {
+        return None;
+    }
+    if recommends {
+        set.follow_recommends(goals);
+    }
+    Some((set.reachable(goals), SolvedBy::Kept))
+}
+
+/// apt's order; pins that stand in the way are given up, as few as the walk can tell.
+fn walk_with_pins(pool: &mut Pool<'_>, goals: &[Goal]) -> Attempt {
+    // Each round unlocks at least one pin; what this many rounds do not mend the complete solver will.
+    for _ in 0..20 {
+        let outcome = walk::walk(pool, goals);
+        if !outcome.broken {
+            let chosen = outcome.chosen;
+            if !pool.problem.steering.recommends {
+                return Some((chosen, SolvedBy::Walk));
+            }
+            let mut set = grow::Set::new(pool, chosen);
+            set.follow_recommends(goals);
+            return Some((set.reachable(goals), SolvedBy::Walk));
+        }
+        if outcome.blamed.is_empty() {
+            return None;
+        }
+        pool.unlock(outcome.blamed);
+    }
+    None
+}
+
+fn complete_solution(pool: &mut Pool<'_>, goals: &[Goal]) -> Attempt {
+    let chosen = complete::solve(pool, goals)?;
+    let recommends = pool.problem.steering.recommends;
+    let mut set = grow::Set::new(pool, chosen);
+    if recommends {
+        set.follow_recommends(goals);
+    }
+    Some((set.reachable(goals), SolvedBy::Complete))
 }

@@ -5,9 +5,10 @@
 //! Multi-Arch; knows nothing of what is chosen.
 
 use super::problem::Problem;
+use super::unsolvable::Because;
 use crate::index::packages::{Link, Qualifier};
 use crate::index::{Field, MultiArch, Package, Source};
-use crate::pkg::{Architecture, Comparison, version};
+use crate::pkg::{Architecture, Comparison, Glob, version};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -88,7 +89,6 @@ pub(super) struct Forbidden {
 struct Offer<'u> {
     candidate: CandidateId,
     version: Option<&'u str>,
-    real: bool,
 }
 
 type Offers<'u> = Rc<[Offer<'u>]>;
@@ -340,33 +340,32 @@ impl<'u> Pool<'u> {
     }
 
     /// Why a listing may not be chosen although it is there; none if it may, priorities apart.
-    pub fn hidden_because(&self, source: usize, candidate: CandidateId) -> Option<String> {
+    pub fn hidden_because(&self, source: usize, candidate: CandidateId) -> Option<Because> {
+        let steered = self.steered_away(source, candidate);
+        steered.or_else(|| self.sources[source].not_automatic.then_some(Because::NotAutomatic))
+    }
+
+    /// The same, whether or not the suite is automatic.
+    fn steered_away(&self, source: usize, candidate: CandidateId) -> Option<Because> {
         let package = self.get(candidate).package;
         let name = package.name();
-        let Source { steering, not_automatic, .. } = &self.sources[source];
-        if let Some(glob) = self.problem.steering.exclude.iter().find(|glob| glob.matches(name)) {
-            return Some(format!("the image excludes `{glob}`"));
+        let steering = &self.sources[source].steering;
+        let matching = |globs: &[Glob]| globs.iter().find(|glob| glob.matches(name)).map(|glob| glob.as_str().to_owned());
+        if let Some(exclude) = matching(&self.problem.steering.exclude) {
+            return Some(Because::ImageExclude { exclude });
         }
-        if let Some(glob) = steering.exclude.iter().find(|glob| glob.matches(name)) {
-            return Some(format!("the repository excludes `{glob}`"));
+        if let Some(exclude) = matching(&steering.exclude) {
+            return Some(Because::RepoExclude { exclude });
         }
         if !steering.supplies(name) {
-            return Some("the repository's `only` does not name it".to_owned());
+            return Some(Because::RepoOnly);
         }
-        if *not_automatic {
-            return Some(format!("the suite is not automatic: ask for `{name} from {}`", self.sources[source].suite));
-        }
-        for hold in &self.problem.holds {
-            let held = hold.package.matches(name) || hold.package.matches(package.source());
+        let hold = self.problem.holds.iter().find(|hold| {
             let fits = |version: &str| hold.version.matches(version) || hold.version.matches(version::without_epoch(version));
-            if held && !fits(package.version()) {
-                return Some(match &hold.reason {
-                    None => format!("held at `{}`", hold.version),
-                    Some(reason) => format!("held at `{}`: {reason}", hold.version),
-                });
-            }
-        }
-        None
+            (hold.package.matches(name) || hold.package.matches(package.source())) && !fits(package.version())
+        })?;
+        let (package, version) = (hold.package.to_string(), hold.version.to_string());
+        Some(Because::Hold { package, version, reason: hold.reason.clone() })
     }
 
     fn visible(&mut self, unit: Unit) -> Vec<CandidateId> {
@@ -390,26 +389,11 @@ impl<'u> Pool<'u> {
     pub fn versions_from(&mut self, unit: Unit, from: &str) -> Vec<CandidateId> {
         let mut found = Vec::new();
         for (source, candidate) in self.listings(unit) {
-            let allowed = match self.hidden_because(source, candidate) {
-                None => true,
-                Some(_) => self.sources[source].not_automatic && self.hidden_apart_from_automatic(source, candidate).is_none(),
-            };
-            if self.sources[source].is_named(from) && allowed {
+            if self.sources[source].is_named(from) && self.steered_away(source, candidate).is_none() {
                 found.push((source, candidate));
             }
         }
         self.best_first(found)
-    }
-
-    fn hidden_apart_from_automatic(&self, source: usize, candidate: CandidateId) -> Option<()> {
-        let package = self.get(candidate).package;
-        let name = package.name();
-        let held = self.problem.holds.iter().any(|hold| {
-            let fits = |version: &str| hold.version.matches(version) || hold.version.matches(version::without_epoch(version));
-            (hold.package.matches(name) || hold.package.matches(package.source())) && !fits(package.version())
-        });
-        let excluded = self.problem.steering.exclude.iter().any(|glob| glob.matches(name));
-        (held || excluded || !self.sources[source].steering.supplies(name)).then_some(())
     }
 
     /// Where apt would have created the unit: later ones have the higher package ID.
@@ -460,7 +444,7 @@ impl<'u> Pool<'u> {
                     Scope::Nowhere => false,
                 };
                 if fits {
-                    found.push(Offer { candidate, version: Some(package.version()), real: true });
+                    found.push(Offer { candidate, version: Some(package.version()) });
                 }
             }
         }
@@ -529,7 +513,7 @@ impl<'u> Pool<'u> {
                     };
                     if fits {
                         let version = link.comparison().map(|_| index.text(link.version));
-                        found.push(Offer { candidate, version, real: false });
+                        found.push(Offer { candidate, version });
                     }
                 }
             }
@@ -561,11 +545,6 @@ impl<'u> Pool<'u> {
             }
         }
         found.into()
-    }
-
-    /// Tells whether the candidate is a real package of the target's name, not a provider.
-    pub fn is_real(&self, target: &Target<'_>, candidate: CandidateId) -> bool {
-        self.get(candidate).name == target.name
     }
 
     /// The dependencies of a candidate, in apt's order: Pre-Depends, Depends, and Recommends where they count.
@@ -658,6 +637,20 @@ impl<'u> Pool<'u> {
         }
         let (name, slot) = self.unit_name(unit);
         self.choices.contains_key(&(self.name(name), slot))
+    }
+
+    /// The old pins that may stay: those whose version is the preferred one of its unit.
+    pub fn kept(&mut self) -> Vec<CandidateId> {
+        let problem = self.problem;
+        let Some(first) = problem.preferences.iter().find(|preference| preference.choices) else { return Vec::new() };
+        let mut kept = Vec::new();
+        for pin in &first.pins {
+            let Some(slot) = self.slot_of(&pin.architecture) else { continue };
+            let Some(name) = self.find_name(&pin.name) else { continue };
+            let unit = self.unit(name, slot);
+            kept.extend(self.preferred(unit).filter(|&candidate| self.get(candidate).package.version() == pin.version));
+        }
+        kept
     }
 
     /// A clause in a control file's words.

@@ -1,7 +1,6 @@
 //! Why there is no solution: values for programs, sentences for people.
 
 use serde::Serialize;
-use std::fmt;
 
 /// The requests of an image cannot be met.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -22,6 +21,8 @@ pub enum Cause {
     UnknownPackage {
         /// The request, in manifest words.
         request: String,
+        /// The name that it asks for.
+        name: String,
         /// Names that are close to it.
         similar: Vec<String>,
         /// Repositories that have it but may not supply it.
@@ -69,7 +70,9 @@ pub enum Cause {
     },
     /// A chain from a request to what hinders it.
     Chain {
-        /// From the request down; each step needs the next.
+        /// The request, in manifest words; or `variant NAME`.
+        request: String,
+        /// From the request's package down; each step needs the next.
         steps: Vec<Step>,
         /// What the last step runs into.
         hindrance: Hindrance,
@@ -79,6 +82,8 @@ pub enum Cause {
 /// A repository that has a package, and why it does not count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Elsewhere {
+    /// The package, with `:arch` where it is foreign.
+    pub package: String,
     /// The package's version there.
     pub version: String,
     /// The repository's name.
@@ -86,7 +91,41 @@ pub struct Elsewhere {
     /// The suite.
     pub suite: String,
     /// Why it does not count; none for versions that are simply others.
-    pub because: Option<String>,
+    pub because: Option<Because>,
+}
+
+/// Why a listed package may not be chosen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Because {
+    /// The image's `exclude` names it.
+    ImageExclude {
+        /// The entry.
+        exclude: String,
+    },
+    /// The repository's `exclude` names it.
+    RepoExclude {
+        /// The entry.
+        exclude: String,
+    },
+    /// The repository's `only` does not name it.
+    RepoOnly,
+    /// The suite supplies only what is asked `from` it.
+    NotAutomatic,
+    /// A hold in force keeps the package at other versions.
+    Hold {
+        /// The hold's package pattern.
+        package: String,
+        /// The hold's version pattern.
+        version: String,
+        /// The hold's reason.
+        reason: Option<String>,
+    },
+    /// Another repository with a lower priority number has the package.
+    Priority {
+        /// That repository.
+        repo: String,
+    },
 }
 
 /// A package that provides a virtual one.
@@ -105,7 +144,7 @@ pub struct Step {
     pub package: String,
     /// Its version.
     pub version: String,
-    /// The field by which it needs the next step; none for the last one of a chain without one.
+    /// The field by which it needs the next step; none for the last one of a chain that ends in a conflict.
     pub field: Option<String>,
     /// The field's group.
     pub group: Option<String>,
@@ -126,13 +165,15 @@ pub enum Hindrance {
     Conflict {
         /// The package whose field says so.
         package: String,
-        /// `Conflicts`, `Breaks`, or the Multi-Arch rule.
+        /// `Conflicts`, `Breaks`, or `Version` for two versions of one package.
         field: String,
         /// The relation.
         relation: String,
         /// The other package.
         other: String,
-        /// The chain from a request to the other package.
+        /// The request that leads to the other package.
+        other_request: String,
+        /// The chain to the other package.
         because: Vec<Step>,
     },
     /// Several alternatives, each of them hindered.
@@ -142,17 +183,9 @@ pub enum Hindrance {
         /// Why each fails.
         each: Vec<Cause>,
     },
-    /// The complete solver proved it, but the proof is no chain.
-    Proof {
-        /// The solver's own words.
-        text: String,
+    /// The requests do not go together, for a reason that is no chain.
+    Together {
+        /// The fewest requests that already have no solution.
+        requests: Vec<String>,
     },
 }
-
-impl fmt::Display for Unsolvable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no solution for {}", self.architecture)
-    }
-}
-
-impl std::error::Error for Unsolvable {}
