@@ -50,5 +50,10 @@ pub(super) fn decide(packages: &[Package], path: &str, claims: &[FileClaim]) -> 
 }
 
 pub(super) fn clash(packages: &[Package], path: &str, first: &FileClaim, second: &FileClaim, kind: ClashKind) -> Clash {
-    Clash { path: path.to_owned(), first: packages[first.package].to_string(), second: packages[second.package].to_string(), kind }
+    let (mut first, mut second) = (&packages[first.package], &packages[second.package]);
+    // The ranks of packages are no order for a reader; of a file and a directory, each has its place in the sentence.
+    if kind != ClashKind::FileAndDirectory && first.order(second).is_gt() {
+        (first, second) = (second, first);
+    }
+    Clash { path: path.to_owned(), first: first.to_string(), second: second.to_string(), kind }
 }
