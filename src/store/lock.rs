@@ -15,12 +15,13 @@ pub(super) struct Shared {
 
 /// An exclusive lock: no other run has the repository open.
 #[derive(Debug)]
-pub struct Exclusive {
-    pub(super) file: File,
+pub(super) struct Exclusive {
+    _file: File,
 }
 
-fn lock_file(repo: &Path) -> Result<Option<File>, Error> {
-    let path = repo.join(OWN_DIRECTORY).join("lock");
+/// Opens a lock file of ours; gives `None` where the repository is read-only and has none.
+pub(super) fn lock_file(repo: &Path, name: &str) -> Result<Option<File>, Error> {
+    let path = repo.join(OWN_DIRECTORY).join(name);
     let open = || OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
     let opened = match File::open(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -37,29 +38,27 @@ fn lock_file(repo: &Path) -> Result<Option<File>, Error> {
 }
 
 impl Shared {
+    /// No lock, for one who holds an exclusive one.
+    pub(super) fn none() -> Self {
+        Self { _file: None }
+    }
+
     /// Waits until no exclusive lock is held.
     pub(super) fn acquire(repo: &Path) -> Result<Self, Error> {
-        let file = lock_file(repo)?;
+        let file = lock_file(repo, "lock")?;
         if let Some(file) = &file {
             flock(file, FlockOperation::LockShared).map_err(|error| Error::io("lock", repo)(error.into()))?;
         }
         Ok(Self { _file: file })
     }
-
-    /// Turns an exclusive lock into a shared one.
-    pub(super) fn from_exclusive(lock: Exclusive) -> Self {
-        // Another run that waits for its turn may slip in between; it cannot do harm to a repository that only reads on.
-        let _still_exclusive_if_this_fails = flock(&lock.file, FlockOperation::LockShared);
-        Self { _file: Some(lock.file) }
-    }
 }
 
 impl Exclusive {
     /// Takes the lock at once, or fails with [`Error::Locked`] while any other run has the repository open.
-    pub fn acquire(repo: &Path) -> Result<Self, Error> {
-        let file = lock_file(repo)?.ok_or_else(|| Error::io("lock", repo)(io::ErrorKind::PermissionDenied.into()))?;
+    pub(super) fn acquire(repo: &Path) -> Result<Self, Error> {
+        let file = lock_file(repo, "lock")?.ok_or_else(|| Error::io("lock", repo)(io::ErrorKind::PermissionDenied.into()))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { file }),
+            Ok(()) => Ok(Self { _file: file }),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Locked { path: repo.to_owned() }),
             Err(error) => Err(Error::io("lock", repo)(error.into())),
         }

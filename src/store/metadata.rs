@@ -41,8 +41,7 @@ impl Metadata {
     }
 
     /// Serialises as `(uuuusa(ayay))` behind its length: what a file object's checksum covers before the content.
-    pub(super) fn to_file_header(&self, target: Option<&str>) -> Result<Vec<u8>, Error> {
-        let type_bits = if target.is_some() { TYPE_SYMLINK } else { TYPE_REGULAR };
+    pub(super) fn to_file_header(&self, type_bits: u32, target: Option<&str>) -> Result<Vec<u8>, Error> {
         let mut header = Vec::with_capacity(32);
         for value in [self.uid, self.gid, type_bits | self.mode & 0o7777, 0] {
             header.extend_from_slice(&value.to_be_bytes());

@@ -5,16 +5,19 @@
 //! signatures) lives in the second binary, `pintree-ostree`.
 //!
 //! Takes bytes, [`Metadata`] and [`Tree`]s; gives [`Checksum`]s, and refs named by [`RefName`]. Knows nothing of packages.
-//! Every [`Repo`] that is open holds a shared lock, so that garbage collection never runs under it.
+//! Every [`Repo`] that is open holds a shared lock, so that [`Repo::collect_garbage`] never runs under it.
 
+mod check;
 mod checksum;
 mod commit;
 mod dirtree;
 mod error;
+mod gc;
 mod gvariant;
 mod lock;
 mod metadata;
 mod reader;
+mod recovery;
 mod refname;
 mod refs;
 mod repo;
@@ -25,7 +28,7 @@ pub use checksum::Checksum;
 pub use commit::{Commit, CommitParts, Value};
 pub use dirtree::{DirTree, DirTreeView};
 pub use error::{Error, ObjectKind};
-pub use lock::Exclusive;
+pub use gc::{Collected, RefState};
 pub use metadata::Metadata;
 pub use reader::{FileKind, FileMeta};
 pub use refname::{DEB_IMPORT_FORMAT, IMAGE_FORMAT, ParseRefNameError, RefName};

@@ -51,9 +51,10 @@ impl Repo {
         Self::open(path)
     }
 
-    /// Opens the repository at `path`; waits while garbage is collected.
+    /// Opens the repository at `path`; waits while a [`Self::collect_garbage`] runs.
     pub fn open(path: &Path) -> Result<Self, Error> {
         check_config(path)?;
+        super::recovery::check_after_boot(path)?;
         let lock = Shared::acquire(path)?;
         Self::with_lock(path, lock)
     }

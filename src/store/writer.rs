@@ -159,7 +159,7 @@ impl Repo {
     /// Starts a regular file.
     pub fn file_writer(&self, metadata: &Metadata) -> Result<FileWriter<'_>, Error> {
         let mut hasher = Sha256::new();
-        hasher.update(metadata.to_file_header(None)?);
+        hasher.update(metadata.to_file_header(TYPE_REGULAR, None)?);
         let looks = regular_looks(metadata)?;
         Ok(FileWriter { repo: self, hasher, buffer: Vec::new(), spilled: None, looks })
     }
@@ -167,7 +167,7 @@ impl Repo {
     /// Writes a regular file whose content is in memory.
     pub fn write_file(&self, metadata: &Metadata, content: &[u8]) -> Result<Checksum, Error> {
         let mut hasher = Sha256::new();
-        hasher.update(metadata.to_file_header(None)?);
+        hasher.update(metadata.to_file_header(TYPE_REGULAR, None)?);
         hasher.update(content);
         let checksum = Checksum(hasher.finalize().into());
         self.write_object(&checksum, ObjectKind::File, content, || regular_looks(metadata))?;
@@ -189,7 +189,7 @@ impl Repo {
             return Err(Error::Unstorable { name: target.chars().take(80).collect(), reason });
         }
         let metadata = Metadata { mode: 0o777, ..metadata.clone() };
-        let checksum = Checksum::of(&metadata.to_file_header(Some(target))?);
+        let checksum = Checksum::of(&metadata.to_file_header(TYPE_SYMLINK, Some(target))?);
         self.write_object(&checksum, ObjectKind::File, target.as_bytes(), || {
             Ok(Looks { attribute: Some(metadata.to_meta_bytes(TYPE_SYMLINK)?), mode: 0o644 })
         })?;

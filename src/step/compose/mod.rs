@@ -25,7 +25,6 @@ pub use usrmerge::UsrMerge;
 use crate::pkg::{Architecture, Sha256};
 use crate::store::{Checksum, CommitParts, IMAGE_FORMAT, RefName, Repo, Value};
 use merge::Merge;
-use package::Package;
 use std::path::Path;
 
 /// What a compose step is told.
