@@ -40,12 +40,15 @@ fn check_after_other_boot(path: &Path, boot: &str) -> Result<(), Error> {
     // An empty marker is one that itself did not reach the disk.
     let since = if last.is_empty() { None } else { std::fs::metadata(&marker).ok().map(|meta| meta.mtime()) };
     let repo = Repo::with_lock(path, Shared::none())?;
-    for (checksum, kind, meta) in repo.all_objects()? {
-        if since.is_none_or(|since| meta.ctime() + 1 >= since) && matches!(repo.check_object(&checksum, kind), Err(Error::Corrupt { .. })) {
-            repo.remove_object(&checksum, kind)?;
+    let objects = repo.all_objects()?;
+    for (checksum, kind, meta) in &objects {
+        if since.is_none_or(|since| meta.ctime() + 1 >= since) && matches!(repo.check_object(checksum, *kind), Err(Error::Corrupt { .. })) {
+            repo.remove_object(checksum, *kind)?;
         }
     }
-    repo.sync()?;
+    if !objects.is_empty() {
+        repo.sync()?;
+    }
     write_atomic(&marker, boot.as_bytes()).map_err(Error::io("write", marker))
 }
 
