@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 fn pin(number: usize, architecture: &Architecture) -> Pin {
     let (name, source) = (format!("libpackage{number}-dev"), format!("package{}", number / 2));
-    let architecture = if number % 2 == 0 { Architecture::parse("all").unwrap() } else { architecture.clone() };
+    let architecture = if number.is_multiple_of(2) { Architecture::parse("all").unwrap() } else { architecture.clone() };
     Pin {
         sha256: Sha256::of(format!("{name} {architecture}").as_bytes()),
         size: 100_000 + number as u64,

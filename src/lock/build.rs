@@ -88,13 +88,7 @@ fn add_cell(chosen: &mut HashMap<Identity, Pin>, pin: &Pin, steering: &Steering)
     };
     if (other.sha256, other.size) != (pin.sha256, pin.size) {
         let (a, b) = if other.repo <= pin.repo { (&*other, pin) } else { (pin, &*other) };
-        return Err(Contradiction::TwoContents {
-            name: pin.name.clone(),
-            version: pin.version.clone(),
-            architecture: pin.architecture.clone(),
-            contents: [(a.sha256, a.size), (b.sha256, b.size)],
-            repos: [a.repo.clone(), b.repo.clone()],
-        });
+        return Err(Contradiction::TwoContents { pins: Box::new([a.clone(), b.clone()]) });
     }
     let rank = |pin: &Pin| {
         let priority = steering.repos[&pin.repo].steering.priority;

@@ -54,7 +54,7 @@ pub enum Error {
         /// The character in the line, from 1.
         column: usize,
         /// What is wrong.
-        fault: Fault,
+        fault: Box<Fault>,
     },
     /// The parts contradict each other.
     #[error(transparent)]
@@ -247,18 +247,14 @@ pub enum Fault {
 #[non_exhaustive]
 pub enum Contradiction {
     /// One name, architecture and version with two contents.
-    #[error("`{name}` {version} {architecture} has two contents: {} ({} bytes) from `{}` and {} ({} bytes) from `{}`", .contents[0].0, .contents[0].1, .repos[0], .contents[1].0, .contents[1].1, .repos[1])]
+    #[error(
+        "`{}` {} {} has two contents: {} ({} bytes) from `{}` and {} ({} bytes) from `{}`",
+        .pins[0].name, .pins[0].version, .pins[0].architecture,
+        .pins[0].sha256, .pins[0].size, .pins[0].repo, .pins[1].sha256, .pins[1].size, .pins[1].repo
+    )]
     TwoContents {
-        /// The binary package.
-        name: String,
-        /// Its version.
-        version: String,
-        /// Its architecture.
-        architecture: Architecture,
-        /// The two digests and sizes.
-        contents: [(crate::pkg::Sha256, u64); 2],
-        /// The repositories they come from.
-        repos: [String; 2],
+        /// The two pins.
+        pins: Box<[crate::pkg::Pin; 2]>,
     },
     /// `Architecture: all` beside a machine's architecture, of one binary package in one block.
     #[error("`{name}` of source `{source_name}` {source_version} is `{independent}` and {architecture} at once")]

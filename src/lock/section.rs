@@ -15,7 +15,7 @@ pub(super) fn fault_at(text: &str, span: &Span, fault: impl Into<Fault>) -> Erro
     let line = before.iter().filter(|b| **b == b'\n').count() + 1;
     let line_start = before.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
     let column = String::from_utf8_lossy(&before[line_start..]).chars().count() + 1;
-    Error::At { line, column, fault: fault.into() }
+    Error::At { line, column, fault: Box::new(fault.into()) }
 }
 
 /// A table of a lockfile, and what to call it.

@@ -149,13 +149,14 @@ fn refuses_what_contradicts_itself() {
 
 #[test]
 fn refuses_parts_that_contradict_each_other() {
-    let refusal = |change: &dyn Fn(&mut Parts)| {
+    type Change<'a> = &'a dyn Fn(&mut Parts);
+    let refusal = |change: Change<'_>| {
         let mut parts = sample();
         change(&mut parts);
         Lockfile::build(parts, None).err().map_or_else(|| "accepted".to_owned(), |error| error.to_string())
     };
     let base = || ("base".to_owned(), arch("armhf"));
-    let table: [(&str, &dyn Fn(&mut Parts)); 11] = [
+    let table: [(&str, Change<'_>); 11] = [
         ("two contents", &|parts| parts.pins.get_mut(&base()).unwrap()[0].size += 1),
         ("twice in an image", &|parts| parts.pins.get_mut(&base()).unwrap().push(pin("libc6", "9", "armhf"))),
         ("all beside another", &|parts| {
