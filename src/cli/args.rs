@@ -182,6 +182,9 @@ pub struct Build {
     /// How many steps use the processor at once; downloads run beside them (default: the number of cores)
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<usize>,
+    /// Keep each package file in this directory, and take package files from it
+    #[arg(long, value_name = "DIR")]
+    pub keep_archives: Option<PathBuf>,
 }
 
 /// How far a build goes.

@@ -9,7 +9,8 @@ use serde_json::json;
 /// Runs `pintree build`.
 pub fn run(global: &Global, args: &Build, ui: &mut Ui) -> Result<Exit, Error> {
     let Until::Composed = args.until;
-    let options = build::Options { choice: choice(&args.images)?, locked: is_locked(global), jobs: args.jobs };
+    let options =
+        build::Options { choice: choice(&args.images)?, locked: is_locked(global), jobs: args.jobs, archives: args.keep_archives.clone() };
     let report = build::build(&mut super::session(global, ui), &options)?;
     if report.steps == 0 {
         ui.note("nothing to do");
@@ -63,7 +64,7 @@ pub fn run(global: &Global, args: &Build, ui: &mut Ui) -> Result<Exit, Error> {
 
 /// Runs `pintree ninja`.
 pub fn ninja(global: &Global, images: &Images, ui: &mut Ui) -> Result<Exit, Error> {
-    let options = build::Options { choice: choice(images)?, locked: is_locked(global), jobs: None };
+    let options = build::Options { choice: choice(images)?, locked: is_locked(global), ..build::Options::default() };
     let path = build::generate(&mut super::session(global, ui), &options)?;
     ui.result(&format!("{}\n", path.display()));
     Ok(Exit::Done)

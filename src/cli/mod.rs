@@ -38,8 +38,13 @@ pub fn run() -> Exit {
     if let Verb::Step(step) = &cli.verb {
         return step::run(step);
     }
-    // Without a handler Ctrl-C still ends the program; only ninja would not be waited for.
-    let _unhandled = ctrlc::set_handler(|| INTERRUPT.raise());
+    // While ninja runs, it is told and waited for. Otherwise, and when asked again, the program ends at once: every file is
+    // written in one step. Without a handler Ctrl-C ends it too.
+    let _unhandled = ctrlc::set_handler(|| {
+        if !INTERRUPT.raise() {
+            std::process::exit(Exit::Interrupted as i32);
+        }
+    });
     let mut ui = Ui::new(&cli.global);
     let result = verb(&cli, &mut ui);
     match result {

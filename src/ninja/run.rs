@@ -75,7 +75,7 @@ pub fn run(run: &Run<'_>, mut report: impl FnMut(Event)) -> Result<ExitStatus, E
     let stdout = child.stdout.take().expect("stdout was asked to be a pipe");
     // A terminal's Ctrl-C reaches ninja by itself; a signal sent to this process alone does not. ninja may have ended by
     // itself in the meantime, but it is not reaped yet, so the id is still its own.
-    let tell = || drop(kill_process(pid, Signal::INT));
+    let tell = || kill_process(pid, Signal::INT).unwrap_or_default();
     let read = run.interrupt.watch(tell, || {
         BufReader::new(stdout).split(b'\n').try_for_each(|line| {
             if let Some(event) = event(String::from_utf8_lossy(&line?).into_owned()) {

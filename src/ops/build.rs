@@ -10,7 +10,7 @@ use crate::step::outcome::{self, Outcome};
 use crate::store::{Checksum, RefName, Repo};
 use crate::util::fs::write_if_changed;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// What to build, and how.
@@ -22,6 +22,8 @@ pub struct Options {
     pub locked: bool,
     /// Steps that may use the processor at once; the number of cores if none is given.
     pub jobs: Option<usize>,
+    /// Where package files are kept and looked for; they are not kept if none is given.
+    pub archives: Option<PathBuf>,
 }
 
 /// What a build gave.
@@ -84,7 +86,7 @@ pub fn build(session: &mut Session<'_>, options: &Options) -> Result<Report, Err
 }
 
 /// Writes the build file without running it; gives its path.
-pub fn generate(session: &mut Session<'_>, options: &Options) -> Result<std::path::PathBuf, Error> {
+pub fn generate(session: &mut Session<'_>, options: &Options) -> Result<PathBuf, Error> {
     let chosen = options.choice.load(&session.project)?;
     let plan = plan_of(session, &chosen, options.locked)?;
     create_directory(&session.project.generated())?;
@@ -171,6 +173,10 @@ fn run(session: &mut Session<'_>, options: &Options) -> Result<Vec<Outcome>, Err
     let jobs = options.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from)).max(1);
     let absolute = std::path::absolute(&path).map_err(io("find"))?;
     let mut environment = vec![(outcome::VARIABLE, absolute.into_os_string()), ("PINTREE_CPU_SLOTS", jobs.to_string().into())];
+    if let Some(archives) = &options.archives {
+        let archives = std::path::absolute(archives).map_err(io("find"))?;
+        environment.push((outcome::ARCHIVES, archives.into_os_string()));
+    }
     if session.offline {
         environment.push(("PINTREE_OFFLINE", "1".into()));
     }

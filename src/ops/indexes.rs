@@ -46,6 +46,9 @@ impl Indexes {
         }
         let arches: BTreeSet<Architecture> =
             manifest.images.values().flat_map(|image| &image.arches).chain(&manifest.foreign_arches).cloned().collect();
+        for source in &sources {
+            session.talk.status("Reading", &format!("`{}` {}", source.name, source.steering.suites.join(", ")));
+        }
         let (client, warnings) = network::client(session.offline, None);
         warnings.iter().for_each(|warning| session.talk.warn(&warning.to_string()));
         let now = jiff::Timestamp::try_from(session.now).unwrap_or(jiff::Timestamp::MAX);
@@ -57,6 +60,21 @@ impl Indexes {
             session.talk.detail("Read", &format!("`{}` suite `{}`{date}", release.repo, release.suite));
         }
         Ok(Self { loaded })
+    }
+
+    /// What identifies the state of the repositories that was used, for a record beside the build: one object a suite.
+    pub fn record(&self) -> serde_json::Value {
+        let suite = |release: &repo::ReleaseIdentity| {
+            serde_json::json!({
+                "repo": release.repo,
+                "suite": release.suite,
+                "url": release.url,
+                "date": release.date.map(|date| date.to_string()),
+                "sha256": release.sha256.map(Sha256::to_hex),
+                "signers": release.signers,
+            })
+        };
+        self.loaded.releases.iter().map(suite).collect()
     }
 
     /// What the repositories offer to an image of `architecture`, foreign architectures included.

@@ -6,6 +6,7 @@ use crate::lock::{self, Change, Lockfile, Parts, Place, Steering};
 use crate::manifest::{self, Manifest};
 use crate::pkg::{Architecture, Hold, Pin};
 use crate::resolve::{self, Chosen, Preference, Problem, SolvedBy};
+use crate::util::fs::write_if_changed;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -202,10 +203,19 @@ fn solve(session: &mut Session<'_>, manifest: &Manifest, old: Option<&Lockfile>,
             pins.insert((image.name.clone(), architecture.clone()), solution.pins());
         }
     }
+    record(session, manifest, &indexes)?;
     let ids = old.map(|old| old.ids().clone()).unwrap_or_default();
     let mut parts = Parts { steering, ids, pins, ..Parts::default() };
     lock::settle_repositories(&mut parts, old, |pin| places.get(pin).cloned().unwrap_or_default());
     Lockfile::build(parts, old).map_err(|source| Error::Contradiction { manifest: manifest.name.clone(), source })
+}
+
+/// Keeps what identifies the indexes beside the build: it changes daily, so it has no place in the lockfile.
+fn record(session: &Session<'_>, manifest: &Manifest, indexes: &Indexes) -> Result<(), Error> {
+    let path = session.project.generated().join(format!("{}.indexes.json", manifest.name));
+    let text = format!("{:#}\n", indexes.record());
+    let written = std::fs::create_dir_all(session.project.generated()).and_then(|()| write_if_changed(&path, text.as_bytes()));
+    written.map(drop).map_err(|source| Error::Io { doing: "write", path, source })
 }
 
 fn places_of(chosen: &Chosen) -> Vec<Place> {

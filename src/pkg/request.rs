@@ -87,8 +87,8 @@ impl Request {
                 (head.trim_end(), Some(from.to_owned()))
             }
         };
-        if head.starts_with('/') {
-            let clean = head.len() > 1 && head[1..].split('/').all(|part| !matches!(part, "" | "." | ".."));
+        if let Some(path) = head.strip_prefix('/') {
+            let clean = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
             if !clean {
                 return Err(ParseRequestError::Path { text: head.to_owned() });
             }

@@ -7,6 +7,9 @@ use std::path::Path;
 /// The environment variable that names the file; steps that are run by hand leave nothing.
 pub const VARIABLE: &str = "PINTREE_OUTCOMES";
 
+/// The environment variable that names the directory where package files are kept.
+pub const ARCHIVES: &str = "PINTREE_ARCHIVES";
+
 /// One finished step.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Outcome {

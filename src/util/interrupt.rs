@@ -13,17 +13,24 @@ pub struct Interrupt {
 struct State {
     raised: bool,
     released: u64,
+    watchers: usize,
 }
 
 impl Interrupt {
     /// An interrupt that nobody has raised.
     pub const fn new() -> Self {
-        Self { state: Mutex::new(State { raised: false, released: 0 }), changed: Condvar::new() }
+        Self { state: Mutex::new(State { raised: false, released: 0, watchers: 0 }), changed: Condvar::new() }
     }
 
-    /// Asks everybody to stop.
-    pub fn raise(&self) {
-        self.update(|state| state.raised = true);
+    /// Asks everybody to stop; tells whether anybody watches, who will. If nobody does, or they were asked before, the
+    /// program may as well end at once.
+    pub fn raise(&self) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let heard = state.watchers > 0 && !state.raised;
+        state.raised = true;
+        drop(state);
+        self.changed.notify_all();
+        heard
     }
 
     /// Tells whether somebody asked to stop.
@@ -33,7 +40,11 @@ impl Interrupt {
 
     /// Calls `on_raise` if the interrupt is raised while `work` runs, from another thread.
     pub fn watch<T>(&self, on_raise: impl FnOnce() + Send, work: impl FnOnce() -> T) -> T {
-        let generation = self.state.lock().unwrap_or_else(PoisonError::into_inner).released;
+        let generation = {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.watchers += 1;
+            state.released
+        };
         std::thread::scope(|scope| {
             scope.spawn(move || {
                 let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -46,14 +57,13 @@ impl Interrupt {
                 }
             });
             let result = work();
-            self.update(|state| state.released += 1);
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.released += 1;
+            state.watchers -= 1;
+            drop(state);
+            self.changed.notify_all();
             result
         })
-    }
-
-    fn update(&self, change: impl FnOnce(&mut State)) {
-        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
-        self.changed.notify_all();
     }
 }
 
@@ -70,10 +80,11 @@ mod tests {
         interrupt.watch(
             move || sender.send(()).unwrap(),
             || {
-                interrupt.raise();
+                assert!(interrupt.raise(), "somebody watches");
                 receiver.recv().unwrap();
             },
         );
         assert!(interrupt.is_raised());
+        assert!(!interrupt.raise(), "nobody watches any more");
     }
 }
