@@ -132,6 +132,7 @@ fn step(pool: &Pool<'_>, candidate: CandidateId, clause: Option<&Clause<'_>>) ->
         version: pool.get(candidate).package.version().to_owned(),
         field: clause.map(|clause| clause.field.to_string()),
         group: clause.map(|clause| pool.clause_text(candidate, clause)),
+        only: None,
     }
 }
 
@@ -140,8 +141,9 @@ fn missing(pool: &mut Pool<'_>, candidate: CandidateId, clause: &Clause<'_>) -> 
     let mut available = Vec::new();
     for alternative in clause.alternatives.iter() {
         let name = alternative.target.name;
-        for slot in 0..pool.slots.len() {
-            let unit = pool.unit(name, slot as u8);
+        let mut units: Vec<Unit> = (0..pool.slots.len()).map(|slot| pool.unit(name, slot as u8)).collect();
+        units.extend(pool.provider_units(name));
+        for unit in units {
             for entry in elsewhere(pool, unit) {
                 if !available.contains(&entry) {
                     available.push(entry);
@@ -280,18 +282,35 @@ impl<'g> Beliefs<'g> {
         let mut at = candidate;
         while let Some(Some((by, clause))) = self.needed.get(&at).copied() {
             let clauses = pool.clauses(by);
-            steps.push(step(pool, by, Some(&clauses[clause])));
+            let clause = &clauses[clause];
+            let mut step = step(pool, by, Some(clause));
+            if solutions(clause).any(|solution| pool.unit_of(solution) != pool.unit_of(at)) {
+                step.only = Some(pool.display_unit(pool.unit_of(at)));
+            }
+            steps.push(step);
             at = by;
         }
         steps.reverse();
         let goal = self.goals.iter().find(|goal| goal.unit == pool.unit_of(at));
-        let request = goal.map_or_else(|| pool.display_unit(pool.unit_of(at)), |goal| request_text(pool, goal));
+        // What is only assumed has no request.
+        let request = goal.map_or_else(String::new, |goal| request_text(pool, goal));
         (request, steps)
     }
 
     fn cause(&self, pool: &mut Pool<'_>, clash: &Clash) -> Cause {
         match *clash {
-            Clash::Pair(a, b) => self.conflict(pool, a, b),
+            Clash::Pair(a, b) => {
+                match self.choice_of(pool, a).map(|at| (at, a, b)).or_else(|| self.choice_of(pool, b).map(|at| (at, b, a))) {
+                    None => self.conflict(pool, a, b),
+                    // It was needed only because the other alternatives fail: that must be said too.
+                    Some(((needer, at), chosen, rival)) => {
+                        let mut without = self.clone();
+                        without.needed.remove(&chosen);
+                        without.excluded.insert(chosen, Exclusion::By(rival));
+                        without.cause(pool, &Clash::Clause(needer, at))
+                    }
+                }
+            }
             Clash::Goal(goal) => {
                 let group = pool.group(self.goals[goal].unit);
                 let first = group.first().copied();
@@ -304,38 +323,46 @@ impl<'g> Beliefs<'g> {
             Clash::Clause(candidate, at) => {
                 let clauses = pool.clauses(candidate);
                 let clause = &clauses[at];
+                let found: Vec<CandidateId> = solutions(clause).collect();
+                if let [sole] = found[..]
+                    && let Some(Exclusion::By(by)) = self.excluded.get(&sole)
+                {
+                    let mut with = self.clone();
+                    with.needed.insert(sole, Some((candidate, at)));
+                    return with.conflict(pool, sole, *by);
+                }
                 let (request, mut steps) = self.steps(pool, candidate);
                 steps.pop();
                 steps.push(step(pool, candidate, Some(clause)));
                 let mut each: Vec<Cause> = Vec::new();
-                for solution in solutions(clause) {
+                for solution in found {
                     let cause = match self.excluded.get(&solution) {
                         Some(Exclusion::By(by)) => self.conflict(pool, solution, *by),
                         Some(Exclusion::Proven(cause)) => (**cause).clone(),
                         _ => {
-                            let hopeless = Hopeless::among(pool, &[Goal { unit: pool.unit_of(solution), why: GoalReason::Request(0) }]);
+                            let own_goal = Goal { unit: pool.unit_of(solution), why: GoalReason::Request(0) };
+                            let hopeless = Hopeless::among(pool, &[own_goal]);
                             let mut own = Vec::new();
                             let hindrance = hopeless.descend(pool, solution, &mut own);
-                            Cause::Chain { request: pool.display_unit(pool.unit_of(solution)), steps: own, hindrance }
+                            Cause::Chain { request: String::new(), steps: own, hindrance }
                         }
                     };
                     if !each.contains(&cause) {
                         each.push(cause);
                     }
                 }
-                // One alternative: its conflict is the end of the chain.
-                match &each[..] {
-                    [Cause::Chain { steps: own, hindrance, .. }] if matches!(hindrance, Hindrance::Conflict { .. }) => {
-                        steps.extend(own.last().cloned());
-                        Cause::Chain { request, steps, hindrance: hindrance.clone() }
-                    }
-                    _ => {
-                        let group = pool.clause_text(candidate, clause);
-                        Cause::Chain { request, steps, hindrance: Hindrance::Alternatives { group, each } }
-                    }
-                }
+                let group = pool.clause_text(candidate, clause);
+                Cause::Chain { request, steps, hindrance: Hindrance::Alternatives { group, each } }
             }
         }
+    }
+
+    /// The clause by which a candidate is needed, if that had other alternatives.
+    fn choice_of(&self, pool: &mut Pool<'_>, candidate: CandidateId) -> Option<(CandidateId, usize)> {
+        let (needer, at) = self.needed.get(&candidate).copied().flatten()?;
+        let unit = pool.unit_of(candidate);
+        let others = solutions(&pool.clauses(needer)[at]).any(|solution| pool.unit_of(solution) != unit);
+        others.then_some((needer, at))
     }
 
     /// Two candidates of which one's field names the other.

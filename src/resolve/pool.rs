@@ -475,7 +475,8 @@ impl<'u> Pool<'u> {
         offers
     }
 
-    fn provided(&mut self, name: NameId, scope: Scope, found: &mut Vec<Offer<'u>>) {
+    /// The units that any listing of provides the name.
+    pub fn provider_units(&mut self, name: NameId) -> Vec<Unit> {
         let mut providers: Vec<Unit> = Vec::new();
         for source in 0..self.sources.len() {
             let Some(local) = self.local(name, source) else { continue };
@@ -489,6 +490,11 @@ impl<'u> Pool<'u> {
         }
         providers.sort_unstable();
         providers.dedup();
+        providers
+    }
+
+    fn provided(&mut self, name: NameId, scope: Scope, found: &mut Vec<Offer<'u>>) {
+        let providers = self.provider_units(name);
         for unit in providers {
             let slot = self.unit_name(unit).1;
             for &candidate in self.group(unit).iter() {

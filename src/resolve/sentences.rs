@@ -99,13 +99,15 @@ fn path(request: &str, steps: &[Step], out: &mut String) {
         return;
     };
     match request.strip_prefix("variant ") {
+        None if request.is_empty() => {}
         Some(variant) => line(out, format!("variant `{variant}` brings `{}` {}", first.package, first.version)),
         None if request == first.package => line(out, format!("`{request}` {} is requested", first.version)),
         None => line(out, format!("`{request}` is requested: `{}` {}", first.package, first.version)),
     }
     for step in steps {
         if let (Some(field), Some(group)) = (&step.field, &step.group) {
-            line(out, format!("`{}` {}: {field} `{group}`", step.package, step.version));
+            let only = step.only.as_ref().map_or_else(String::new, |only| format!(", of which only `{only}` can be had"));
+            line(out, format!("`{}` {}: {field} `{group}`{only}", step.package, step.version));
         }
     }
 }
@@ -157,16 +159,22 @@ pub(super) fn hints(causes: &[Cause]) -> Vec<String> {
 
 fn hint(cause: &Cause, hints: &mut Vec<String>) {
     match cause {
-        Cause::UnknownPackage { name, similar, elsewhere, .. } => {
+        Cause::UnknownPackage { request, similar, elsewhere, .. } => {
             if let [first, rest @ ..] = &similar[..] {
                 let rest: String = rest.iter().map(|name| format!(" or `{name}`")).collect();
                 hints.push(format!("did you mean `{first}`{rest}?"));
             }
             lift(elsewhere, hints);
-            let known = elsewhere.iter().find(|entry| entry.because.is_none() && entry.package != *name);
+            let known = elsewhere.iter().find(|entry| entry.because.is_none() && entry.package != *request);
             hints.extend(known.map(|entry| format!("ask for `{}`", entry.package)));
         }
-        Cause::NoVersion { available, .. } => lift(available, hints),
+        Cause::NoVersion { available, request } => {
+            let before = hints.len();
+            lift(available, hints);
+            if hints.len() == before {
+                hints.push(format!("add a repository or suite that has `{request}`"));
+            }
+        }
         Cause::SeveralProviders { providers, .. } => {
             hints.extend(providers.first().map(|provider| format!("ask for one of them, for instance `{}`", provider.package)));
         }
@@ -183,7 +191,16 @@ fn hint(cause: &Cause, hints: &mut Vec<String>) {
                 }
             }
             Hindrance::Conflict { other_request, .. } if request != other_request => {
-                hints.push(format!("drop `{request}` or `{other_request}`"));
+                let asked: Vec<&String> = [request, other_request].into_iter().filter(|text| !text.is_empty()).collect();
+                match asked.iter().find(|text| text.starts_with("variant ")) {
+                    None if asked.len() == 2 => hints.push(format!("drop `{request}` or `{other_request}`")),
+                    None => {}
+                    Some(_) => {
+                        let asked = asked.iter().find(|text| !text.starts_with("variant "));
+                        let drop = asked.map_or_else(String::new, |text| format!("drop `{text}`, or "));
+                        hints.push(format!("{drop}choose a smaller `variant`"));
+                    }
+                }
             }
             Hindrance::Conflict { .. } => {}
             Hindrance::Alternatives { each, .. } => each.iter().for_each(|cause| hint(cause, hints)),

@@ -70,7 +70,7 @@ pub enum Cause {
     },
     /// A chain from a request to what hinders it.
     Chain {
-        /// The request, in manifest words; or `variant NAME`.
+        /// The request, in manifest words; or `variant NAME`; or empty inside a list of alternatives.
         request: String,
         /// From the request's package down; each step needs the next.
         steps: Vec<Step>,
@@ -148,6 +148,8 @@ pub struct Step {
     pub field: Option<String>,
     /// The field's group.
     pub group: Option<String>,
+    /// The one alternative of the group that could be had, where it has several.
+    pub only: Option<String>,
 }
 
 /// What a chain runs into.
