@@ -21,7 +21,7 @@ setup:
 	  echo "installing:" $$packages; \
 	  $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$packages; \
 	fi
-	@command -v $(CARGO) >/dev/null || { echo "error: Rust is missing; install it with rustup or your distribution's packages (cargo 1.88 or newer)"; exit 1; }
+	@command -v $(CARGO) >/dev/null || { echo "error: Rust is missing; install it with rustup or your distribution's packages (cargo 1.89 or newer)"; exit 1; }
 
 bench-setup: setup
 	@packages="$(call missing,$(BENCH_TOOLS))"; \

@@ -1,7 +1,7 @@
 //! The command line as types; its help text is the reference.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Turns a short manifest into a reproducible, reviewable, signed OSTree image.
 ///
@@ -53,6 +53,11 @@ pub struct Global {
 }
 
 impl Global {
+    /// The project directory; empty for the current one, so that messages name paths as one would type them.
+    pub fn project(&self) -> &Path {
+        if self.directory == Path::new(".") { Path::new("") } else { &self.directory }
+    }
+
     /// Whether the network is off.
     pub fn is_offline(&self) -> bool {
         self.offline || self.frozen

@@ -11,7 +11,8 @@ use std::error::Error as StdError;
 /// The exit code of a verb's failure.
 pub fn exit(error: &Error) -> Exit {
     match error {
-        Error::NoManifests { .. }
+        Error::Exists { .. }
+        | Error::NoManifests { .. }
         | Error::NoImage { .. }
         | Error::AmbiguousImage { .. }
         | Error::NoArchitecture { .. }
@@ -62,7 +63,7 @@ pub fn hints(error: &Error) -> Vec<String> {
         }
         Error::Steps { exit: Some(4), .. } => one("what was imported is kept; run `pintree build` again"),
         Error::Ninja(crate::ninja::Error::Start(_)) => one("install it: `apt-get install ninja-build`"),
-        Error::Io { source, .. } if source.kind() == std::io::ErrorKind::AlreadyExists => one("move the file away, or name another"),
+        Error::Exists { .. } => one("move it away, or name another file"),
         _ => vec![],
     }
 }

@@ -11,7 +11,7 @@ use std::io::Write as _;
 pub fn run(global: &Global, init: &Init, ui: &mut Ui) -> Result<Exit, Error> {
     let arches = super::architectures(&init.arches)?;
     let text = manifest::starter(&init.distro, &arches)?;
-    let path = global.directory.join(&init.file);
+    let path = global.project().join(&init.file);
     let io = |doing| {
         let path = path.clone();
         move |source| Error::Io { doing, path, source }
@@ -19,7 +19,10 @@ pub fn run(global: &Global, init: &Init, ui: &mut Ui) -> Result<Exit, Error> {
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).map_err(io("create the directory of"))?;
     }
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(&path).map_err(io("create"))?;
+    let mut file = match std::fs::OpenOptions::new().write(true).create_new(true).open(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Err(Error::Exists { path }),
+        opened => opened.map_err(io("create"))?,
+    };
     file.write_all(text.as_bytes()).map_err(io("write"))?;
     ui.status("Created", &path.display().to_string());
     ui.note("next: put your packages in, then run `pintree build`");

@@ -79,7 +79,7 @@ fn session<'a>(global: &Global, talk: &'a mut Ui) -> Session<'a> {
         let set = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
         set.or_else(|| Some(home.as_ref()?.join(below_home))).map(|path| path.join("pintree"))
     };
-    let project = Project::new(&global.directory);
+    let project = Project::new(global.project());
     // Without a home the project keeps its own cache.
     let cache = directory("XDG_CACHE_HOME", ".cache").unwrap_or_else(|| project.generated().join("cache"));
     Session {

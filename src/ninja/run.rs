@@ -9,7 +9,7 @@ use std::process::{Command, ExitStatus, Stdio};
 /// How to run ninja.
 #[derive(Debug)]
 pub struct Run<'a> {
-    /// The directory that the paths in the build file are relative to.
+    /// The directory that the paths in the build file are relative to; empty for the current one.
     pub directory: &'a Path,
     /// The build file, relative to `directory` or absolute.
     pub build_file: PathBuf,
@@ -61,12 +61,10 @@ const STATUS: &str = "\u{1}%f/%t\u{1}";
 /// On an interruption ninja is told, ends its steps, and is waited for.
 pub fn run(run: &Run<'_>, mut report: impl FnMut(Event)) -> Result<ExitStatus, Error> {
     let mut command = Command::new("ninja");
-    command.arg("-C").arg(run.directory).arg("-f").arg(&run.build_file).args([
-        "-j",
-        &run.jobs.to_string(),
-        "-k",
-        &run.failures.to_string(),
-    ]);
+    if !run.directory.as_os_str().is_empty() {
+        command.arg("-C").arg(run.directory);
+    }
+    command.arg("-f").arg(&run.build_file).args(["-j", &run.jobs.to_string(), "-k", &run.failures.to_string()]);
     command.args(&run.targets).env("NINJA_STATUS", STATUS).env_remove("CLICOLOR_FORCE");
     command.envs(run.environment.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::null()).stdout(Stdio::piped());

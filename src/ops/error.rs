@@ -20,6 +20,12 @@ pub enum Error {
         /// Why it failed.
         source: std::io::Error,
     },
+    /// A file that is to be written is there already.
+    #[error("`{}` is there already", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
     /// There is nothing to work on.
     #[error("there is no manifest in `{}`", directory.display())]
     NoManifests {
