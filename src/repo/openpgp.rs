@@ -123,7 +123,7 @@ fn join(reasons: &[Reason]) -> String {
 /// Verified text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signed {
-    /// Exactly what the signature covers.
+    /// What the signature covers, and nothing else.
     pub text: String,
     /// Fingerprints of the accepted primary keys that signed it, sorted.
     pub signers: Vec<String>,
@@ -143,6 +143,8 @@ pub fn verify_cleartext(bytes: &[u8], ring: &KeyRing, now: Timestamp) -> Result<
             return Err(Error::Malformed { problem: "the message does not end".to_owned() });
         }
         let signers = verifier.into_helper().verdict()?;
+        // The line end before the signature block is not signed; with it the text is that of the `Release` file.
+        text.push(b'\n');
         Ok(Signed { text: String::from_utf8(text).map_err(|_| Error::NotText)?, signers })
     })
 }
@@ -360,7 +362,7 @@ mod tests {
             let signed = verify_cleartext(&bytes, &ring, now).unwrap();
             assert!(signed.text.starts_with("Origin: Debian\n"));
             assert!(!signed.signers.is_empty());
-            assert_eq!(unverified_text(&bytes).unwrap().trim_end(), signed.text.trim_end());
+            assert_eq!(unverified_text(&bytes).unwrap(), signed.text);
         }
     }
 }

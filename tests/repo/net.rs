@@ -1,6 +1,4 @@
-//! The real archive, as the host's apt sources or the default know it; run with `cargo test --test repo_net -- --ignored`.
-
-#![allow(clippy::print_stderr, clippy::unwrap_used, reason = "a measurement for people to read")]
+//! The real archive, as the host's apt sources or the default know it: `cargo test --test repo net_ -- --ignored --nocapture`.
 
 use std::path::PathBuf;
 use std::time::Instant;
