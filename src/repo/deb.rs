@@ -300,9 +300,9 @@ impl Suite<'_> {
             Ok(Answer::NotModified) => return Ok((old.cloned(), old_validators)),
             Ok(Answer::Body { validators, .. }) => (text(body, &plain)?, validators),
             Err(Error::Missing { .. }) if self.trusts_anybody() => return Ok((None, none)),
-            Err(error @ Error::Missing { .. }) => {
-                // A suite that does not exist and one that is not signed look the same, but only the latter has `Packages`.
-                return Err(if self.is_flat() { unsigned() } else { error });
+            Err(Error::Missing { .. }) if self.is_flat() => return Err(unsigned()),
+            Err(Error::Missing { url }) => {
+                return Err(Error::NoSuite { repo: self.source.name.clone(), suite: self.name.clone(), url });
             }
             Err(error) => return Err(error),
         };

@@ -184,6 +184,16 @@ pub enum Error {
         codename: String,
     },
 
+    /// There is no such suite at this address.
+    #[error("repository `{repo}` has no suite `{suite}`: `{url}` does not exist")]
+    NoSuite {
+        /// The manifest's name of the repository.
+        repo: String,
+        /// The suite.
+        suite: String,
+        /// The file that should be there.
+        url: String,
+    },
     /// The suite lacks a component.
     #[error("suite `{suite}` of repository `{repo}` has no component `{component}`; it has {}", list(.available))]
     NoComponent {
@@ -293,7 +303,7 @@ impl Error {
     /// What sort of failure this is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Missing { .. } => ErrorKind::Missing,
+            Self::Missing { .. } | Self::NoSuite { .. } => ErrorKind::Missing,
             Self::Status { .. } | Self::Network { .. } | Self::Offline { .. } => ErrorKind::Network,
             Self::Size { .. }
             | Self::TooLarge { .. }
@@ -343,6 +353,7 @@ impl Error {
             Self::Signature { source: openpgp::Error::Refused { .. }, .. } => {
                 Some("compare the repository's published key with the `key` in the manifest".to_owned())
             }
+            Self::NoSuite { .. } => Some("look at the suite's name in the manifest, and at the address (`--mirror`)".to_owned()),
             Self::NoMirror { archive } => Some(format!("write `{archive} = \"https://mirror.example.org/{archive}\"` in `mirrors.toml`")),
             Self::Status { status: 401 | 403 | 407, .. } => {
                 Some("credentials come from `~/.netrc` or from `PINTREE_TOKEN_HOST`".to_owned())
