@@ -134,7 +134,7 @@ enum Failure {
     /// Trying again cannot help.
     Final(Error),
     /// Trying again may help, after the pause that the server asks for.
-    Transient(Error, Option<Duration>),
+    Transient(Box<Error>, Option<Duration>),
 }
 
 impl From<Error> for Failure {
@@ -177,7 +177,7 @@ impl Client {
             let (error, pause) = match self.attempt(url, limit, validators, sink) {
                 Ok(answer) => return Ok(answer),
                 Err(Failure::Final(error)) => return Err(error),
-                Err(Failure::Transient(error, pause)) => (error, pause),
+                Err(Failure::Transient(error, pause)) => (*error, pause),
             };
             tried += 1;
             if tried >= self.options.tries {
@@ -317,7 +317,7 @@ fn judge(url: &Url, response: HttpResponse) -> Result<HttpResponse, Failure> {
         404 | 410 => Err(Error::Missing { url: shown(url) }.into()),
         408 | 425 | 429 | 500..=599 => {
             let pause = response.headers().get(header::RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?, SystemTime::now()));
-            Err(Failure::Transient(Error::Status { url: shown(url), status: status.as_u16() }, pause))
+            Err(Failure::Transient(Box::new(Error::Status { url: shown(url), status: status.as_u16() }), pause))
         }
         status => Err(Error::Status { url: shown(url), status }.into()),
     }
@@ -342,7 +342,7 @@ fn failure(url: &Url, error: reqwest::Error) -> Failure {
         cause = inner.source();
     }
     let error = Error::Network { url: shown(url), source: Box::new(error) };
-    if refused { Failure::Final(error) } else { Failure::Transient(error, None) }
+    if refused { Failure::Final(error) } else { Failure::Transient(Box::new(error), None) }
 }
 
 fn check_size(url: &Url, limit: Limit, declared: Option<u64>) -> Result<(), Error> {
@@ -364,7 +364,7 @@ fn copy(mut from: impl io::Read, url: &Url, limit: Limit, sink: &mut dyn Sink) -
             Ok(0) => break,
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(source) => return Err(Failure::Transient(Error::Network { url: shown(url), source: plain(source) }, None)),
+            Err(source) => return Err(Failure::Transient(Box::new(Error::Network { url: shown(url), source: plain(source) }), None)),
         };
         size += count as u64;
         match limit {
@@ -404,7 +404,8 @@ fn read_file(url: &Url, limit: Limit, sink: &mut dyn Sink) -> Result<Answer, Err
     sink.restart().map_err(|source| Error::Write { url: shown(url), source })?;
     match copy(file, url, limit, sink) {
         Ok(size) => Ok(Answer::Body { size, validators: Validators::default() }),
-        Err(Failure::Final(error) | Failure::Transient(error, _)) => Err(error),
+        Err(Failure::Final(error)) => Err(error),
+        Err(Failure::Transient(error, _)) => Err(*error),
     }
 }
 
