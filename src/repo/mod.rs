@@ -19,6 +19,7 @@ mod mirrors;
 pub mod openpgp;
 mod parallel;
 mod proxies;
+mod suite;
 mod transport;
 mod warning;
 
