@@ -1,5 +1,7 @@
 //! What the built binaries load, and that the second one does its work.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says why it skips")]
+
 use pintree::store::{CommitParts, Metadata, Repo, Tree};
 use std::path::Path;
 use std::process::Command;

@@ -1,5 +1,7 @@
 //! Composed roots against dpkg: the database that `dpkg --unpack` would have written, and dpkg's own view of a checkout.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says why it skips")]
+
 use pintree::archive::Deb;
 use pintree::pkg::{Architecture, Sha256};
 use pintree::step::compose::{self, Arguments, UsrMerge};

@@ -1,5 +1,7 @@
 //! Our objects against libostree's: the same checksums, readable both ways, clean to `ostree fsck`.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says why it skips")]
+
 use ostree::gio;
 use ostree::glib::{Variant, VariantTy};
 use ostree::prelude::*;

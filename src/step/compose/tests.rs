@@ -1,4 +1,4 @@
-//! What compose makes of small packages, and of a real set where one is at hand.
+//! What compose makes of small packages.
 
 use super::*;
 use crate::archive::Deb;
@@ -87,36 +87,6 @@ fn list(repo: &Repo, tree: &Checksum, path: &str, lines: &mut String) {
 
 fn made(name: &str) -> Made {
     Made::new(name, "1.0").arch("armhf")
-}
-
-#[test]
-#[ignore = "needs a directory of packages in PINTREE_DEBS and a place in PINTREE_STORE"]
-fn real_set() {
-    let repo = Repo::init(Path::new(&std::env::var("PINTREE_STORE").unwrap())).unwrap();
-    let mut packages = Vec::new();
-    for line in std::fs::read_to_string(std::env::var("PINTREE_DEBS").unwrap()).unwrap().lines() {
-        let bytes = std::fs::read(line).unwrap();
-        let name = RefName::deb(&Sha256::of(&bytes));
-        if repo.read_ref(&name).unwrap().is_none() {
-            import(&repo, &bytes);
-        }
-        packages.push(name);
-    }
-    let arguments = Arguments {
-        packages,
-        architecture: Architecture::parse("armhf").unwrap(),
-        foreign: vec![],
-        identity: Sha256::of(b"pins"),
-        target: std::env::var("PINTREE_TARGET").unwrap().parse().unwrap(),
-        usr_merge: UsrMerge::Auto,
-    };
-    for _ in 0..5 {
-        let processor = || rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-        let (start, before) = (std::time::Instant::now(), processor());
-        let composed = run(&repo, &arguments).unwrap();
-        let used = processor() - before;
-        eprintln!("{:?} wall, {} ms processor: {composed:?}", start.elapsed(), used.tv_nsec / 1_000_000);
-    }
 }
 
 /// A package whose `Replaces` is `relations`.
