@@ -43,6 +43,7 @@ request() {
 upstream() {
   [ -z "${MIRROR_UPSTREAM:-}" ] || { echo "${MIRROR_UPSTREAM%/}"; return; }
   local found
+  # shellcheck disable=SC2016  # the fields are apt's
   found=$(apt-get indextargets --format '$(REPO_URI)|$(CODENAME)|$(COMPONENT)|$(CREATED_BY)' 2>/dev/null |
     awk -F'|' -v suite="$suite" '$2 == suite && $3 == "main" && $4 == "Packages" { print $1; exit }')
   [ -n "$found" ] || fail "this host's apt has no $suite main; set MIRROR_UPSTREAM"

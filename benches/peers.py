@@ -98,7 +98,8 @@ class Bench:
 
     def project(self, directory, name, packages=None, url=None):
         """A project with one manifest and one armhf image."""
-        packages = packages if packages is not None else [word for word in self.request(name) if word != "?essential"]
+        # apt takes itself for essential; nobody else does.
+        packages = packages or sorted({"apt", *self.request(name)} - {"?essential"})
         (directory / "manifests").mkdir(parents=True)
         (directory / "manifests" / f"{name.lower()}.toml").write_text(
             'arches = ["armhf"]\n\n[repo.debian]\ndeb = "debian"\nsuites = ["bookworm"]\ncomponents = ["main"]\nkey = "builtin:debian-bookworm"\n\n'

@@ -27,7 +27,7 @@ leave() {
   local code=$?
   [ -z "$server_is_ours" ] || "$root/benches/mirror.sh" stop "$bench" || true
   if [ -n "${ACCEPT_KEEP:-}" ]; then echo "kept: $scratch" >&2; else rm -rf "$scratch"; fi
-  if [ $code = 0 ] && [ "$failures" != 0 ]; then code=1; fi
+  if [ "$code" = 0 ] && [ "$failures" != 0 ]; then code=1; fi
   exit $code
 }
 trap leave EXIT
@@ -45,6 +45,7 @@ is() { if [ "$@" ]; then echo 0; else echo 1; fi; }
 with_mirror() {
   "$root/benches/mirror.sh" url "$bench" >/dev/null 2>&1 || server_is_ours=1
   mirror=$("$root/benches/mirror.sh" start "$bench")
+  # shellcheck disable=SC2034  # for those who source this
   archive=$(cd "$bench/mirror/debian" && pwd)
 }
 

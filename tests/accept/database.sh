@@ -6,8 +6,8 @@ mkdir -p "$project/manifests"
 cp "$root/manifests/demo.toml" "$project/manifests/"
 [ ! -f "$root/lockfiles/demo.lock" ] || { mkdir "$project/lockfiles"; cp "$root/lockfiles/demo.lock" "$project/lockfiles/"; }
 "$pintree" -C "$project" build >"$scratch/build" 2>"$scratch/log" && code=0 || code=$?
-check "build of the demo" "$code" "$(tail -n 1 "$scratch/build")$([ $code = 0 ] || tail -n 5 "$scratch/log")"
-[ $code = 0 ] || exit 1
+check "build of the demo" "$code" "$(tail -n 1 "$scratch/build")$([ "$code" = 0 ] || tail -n 5 "$scratch/log")"
+[ "$code" = 0 ] || exit 1
 ostree --repo="$project/_build/ostree" checkout -U "$ref" "$scratch/root"
 dpkg --root="$scratch/root" --verify >"$scratch/verify" 2>&1 && code=0 || code=$?
 check "dpkg --verify" "$(is "$code$(wc -c <"$scratch/verify")" = 00)" "exit $code, $(wc -l <"$scratch/verify") lines$(head -n 3 "$scratch/verify" | sed 's/^/; /')"

@@ -14,5 +14,5 @@ print(*sorted(f"{pin['name']}={pin['version']}" for pin in json.load(open(sys.ar
 PYTHON
 "$root/tests/accept/compare-extract.sh" "$project/_build/ostree" "$ref" "$mirror" bookworm $arch "$scratch/packages" >"$scratch/report" 2>"$scratch/log" && code=0 || code=$?
 grep ' explained: ' "$scratch/report" >&2 || true
-[ $code = 0 ] || { head -n 12 "$scratch/report" "$scratch/log" >&2; }
-check "$name" $code "$(tail -n 1 "$scratch/report"), $(awk '/ explained: /{n += $1} END {print n + 0}' "$scratch/report") explained"
+[ "$code" = 0 ] || { head -n 12 "$scratch/report" "$scratch/log" >&2; }
+check "$name" "$code" "$(tail -n 1 "$scratch/report"), $(awk '/ explained: /{n += $1} END {print n + 0}' "$scratch/report") explained"

@@ -49,9 +49,9 @@ for ((round = 1; round <= kills; round++)); do
   found=$(commit "$project")
   ostree --repo="$project/_build/ostree" fsck -q >/dev/null 2>"$scratch/fsck" && sound=0 || sound=1
   [ "$found" != "$expected" ] || same=$((same + 1))
-  [ $sound != 0 ] || clean=$((clean + 1))
-  if [ "$found" != "$expected" ] || [ $sound != 0 ]; then bad+=("round $round, $what at $moment ms: $found, $(tail -n 1 "$scratch/fsck")"); fi
-  say "$round/$kills: $what after $moment ms, $imported packages imported: rerun $([ "$found" = "$expected" ] && echo same || echo "DIFFERS"), fsck $([ $sound = 0 ] && echo clean || echo "NOT CLEAN")"
+  [ "$sound" != 0 ] || clean=$((clean + 1))
+  if [ "$found" != "$expected" ] || [ "$sound" != 0 ]; then bad+=("round $round, $what at $moment ms: $found, $(tail -n 1 "$scratch/fsck")"); fi
+  say "$round/$kills: $what after $moment ms, $imported packages imported: rerun $([ "$found" = "$expected" ] && echo same || echo "DIFFERS"), fsck $([ "$sound" = 0 ] && echo clean || echo "NOT CLEAN")"
 done
 [ ${#bad[@]} = 0 ] || printf '%s\n' "${bad[@]}" >&2
 check "same commit after kill -9" "$(is "$same" = "$kills")" "$same of $kills ($killed processes killed, $cut builds cut short, seed $seed)"

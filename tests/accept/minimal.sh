@@ -12,7 +12,7 @@ find "$project/_build/ostree/objects" "$project/_build/ostree/refs" -type f -pri
 n=$(steps "$scratch/null.json")
 check "null build runs no step" "$(is "$n" = 0)" "$n steps, after $(steps "$scratch/first.json") in the first build; says \`$(tail -n 1 "$scratch/null.log")\`"
 cmp -s "$scratch/before" "$scratch/after" && code=0 || code=1
-check "null build writes nothing to the store" $code "$(wc -l <"$scratch/before") files, $(comm -3 "$scratch/before" "$scratch/after" | wc -l) differ"
+check "null build writes nothing to the store" "$code" "$(wc -l <"$scratch/before") files, $(comm -3 "$scratch/before" "$scratch/after" | wc -l) differ"
 
 # A package with a higher version, placed where a lockfile that pins it would have it fetched.
 # The archive is served from another path, whose files are links to the mirror's.
@@ -37,7 +37,8 @@ print(f"nginx {old} to {new}")
 PYTHON
 )
 echo "debian = \"${mirror%/debian}/changed/${overlay##*/}\"" >"$project/mirrors.toml"
-"$pintree" -C "$project" --format json build --locked >"$scratch/one.json" 2>"$scratch/one.log" && code=0 || { code=$?; say "$(tail -n 5 "$scratch/one.log")"; }
+"$pintree" -C "$project" --format json build --locked >"$scratch/one.json" 2>"$scratch/one.log" && code=0 || code=$?
+[ "$code" = 0 ] || say "$(tail -n 5 "$scratch/one.log")"
 n=$(steps "$scratch/one.json" 2>/dev/null || echo "exit $code, no")
 ran=$(python3 -c 'import json, sys; print(", ".join(json.loads(line)["step"] for line in open(sys.argv[1])))' "$project/_build/outcomes" 2>/dev/null || true)
 good=1

@@ -46,4 +46,4 @@ note=
 [ "$other" != "$(id -u)" ] || note=", one user only: root can try two"
 check "same commit everywhere" $good "$distinct distinct of ${#commits[@]} builds$note: ${commits[0]}"
 ostree --repo="$scratch/b/deep/er/_build/ostree" fsck -q >/dev/null 2>"$scratch/log" && code=0 || code=$?
-check "ostree fsck" $code "exit $code"
+check "ostree fsck" "$code" "exit $code"

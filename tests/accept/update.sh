@@ -34,7 +34,7 @@ lock() { # lock NAME WORDS…: one run, its result kept under that name
   shift
   "$pintree" -C "$project" --format json lock "$@" >"$scratch/$name.json" 2>"$scratch/$name.log" || code=$?
   cp "$project/lockfiles/update.lock" "$scratch/$name.lock" 2>/dev/null || true
-  [ $code = 0 ] || say "lock $*: exit $code: $(tail -n 5 "$scratch/$name.log")"
+  [ "$code" = 0 ] || say "lock $*: exit $code: $(tail -n 5 "$scratch/$name.log")"
   return $code
 }
 manifest '"bookworm"' >"$project/manifests/update.toml"
@@ -44,4 +44,4 @@ lock kept || { check "real update" 1 "bookworm, updates and security cannot be l
 lock new --upgrade || { check "real update" 1 "the update cannot be locked"; exit 1; }
 python3 "$root/tests/accept/update.py" "$scratch" "$XDG_CACHE_HOME" >"$scratch/report" && code=0 || code=$?
 cat "$scratch/report"
-[ $code = 0 ] || failures=$((failures + 1))
+[ "$code" = 0 ] || failures=$((failures + 1))
