@@ -298,9 +298,11 @@ def build_m(bench):
     def mmdebstrap(directory):
         repo = bench.repository(directory)
         script = directory / "run.sh"
+        # A pattern of apt's takes what follows a comma as its own.
+        include = " ".join(f"'--include={word}'" for word in bench.request("M"))
         mode = "root" if os.geteuid() == 0 else "unshare"
         script.write_text(
-            f"set -e\nmmdebstrap --quiet --mode={mode} --variant=extract --architectures=armhf --include='{','.join(bench.request('M'))}' "
+            f"set -e\nmmdebstrap --quiet --mode={mode} --variant=extract --architectures=armhf {include} "
             f"bookworm {directory}/root 'deb [signed-by={KEYRING}] {bench.url} bookworm main'\n"
             f"rm -rf {directory}/root/dev/*\n"
             f"ostree --repo={repo} commit -b image --tree=dir={directory}/root --owner-uid=0 --owner-gid=0 {' '.join(COMMIT)}\n"

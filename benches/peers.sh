@@ -19,7 +19,7 @@ dir=${BENCH_DIR:-_bench}
 [ -n "${PINTREE:-}" ] || cargo build --release --quiet
 # The floor is a program of its own: cargo says where it puts it.
 floor=
-[ ! -f benches/floor.rs ] || floor=$(cargo build --profile bench --quiet --bench floor --message-format=json |
+[ ! -f benches/floor.rs ] || floor=$(cargo build --release --quiet --bench floor --message-format=json |
   python3 -c 'import json, sys
 print(next((line["executable"] for line in map(json.loads, sys.stdin) if line.get("executable")), ""))')
 

@@ -11,14 +11,15 @@ parts=(parity database extract reproduce minimal update offline gone kill speed)
 [ $# = 0 ] || parts=("$@")
 
 results=$(mktemp)
-trap 'rm -f "$results"' EXIT
+trap 'rm -f "$results" "$results.part"' EXIT
 for part in "${parts[@]}"; do
   printf '== %s\n' "$part" >&2
   began=$SECONDS
   code=0
-  "./$part.sh" | tee -a "$results" || code=$?
+  "./$part.sh" >"$results.part" || code=$?
   # A part that broke off before it could tell counts as a failure.
-  [ $code -le 1 ] || echo "FAIL $part: broke off with exit $code" | tee -a "$results"
+  if [ $code != 0 ] && ! grep -q '^FAIL' "$results.part"; then echo "FAIL $part: broke off with exit $code" >>"$results.part"; fi
+  tee -a "$results" <"$results.part"
   printf '== %s: %d s\n' "$part" $((SECONDS - began)) >&2
 done
 passed=$(grep -c ^PASS "$results" || true)

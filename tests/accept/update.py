@@ -83,6 +83,10 @@ def main():
         if key[0] == "[[source]]":
             name = key[1].split('"')[1]
             unexplained += [] if name in sources else delta
+        elif key[0].startswith("[repo."):
+            # Where most of a repository's packages lie is told with the first of them.
+            first = not any(f'repo = "{key[0][6:-1]}"' in block for block in was.values())
+            unexplained += [line for line in delta if not (first and line.startswith("+ pool = "))]
         else:
             about = lambda line: (found := re.match(r'[+-]\s+"([^":@ ]+)', line)) and found[1] in names
             unexplained += [line for line in delta if not about(line)]
