@@ -18,11 +18,13 @@ EXPLAINED = [
     ("/var/lib/dpkg/*", "compose writes the database that `dpkg --unpack` would; extract leaves it empty"),
     ("/etc/apt/sources.list", "mmdebstrap's own configuration of apt"),
     ("/etc/apt/apt.conf.d/99mmdebstrap", "mmdebstrap's own configuration of apt"),
+    ("/etc/apt/preferences.d", "made by mmdebstrap for the apt that it runs"),
+    ("/etc/apt/sources.list.d", "made by mmdebstrap for the apt that it runs"),
     ("/etc/fstab", "an empty one is written by mmdebstrap"),
     ("/etc/hostname", "copied from the host by mmdebstrap"),
     ("/etc/resolv.conf", "copied from the host by mmdebstrap"),
-    ("/var/lib/apt/*", "left by the apt that mmdebstrap runs"),
-    ("/var/cache/apt/*", "left by the apt that mmdebstrap runs"),
+    ("/var/lib/apt*", "left by the apt that mmdebstrap runs"),
+    ("/var/cache/apt*", "left by the apt that mmdebstrap runs"),
     ("/var/log/apt*", "left by the apt that mmdebstrap runs"),
 ]
 

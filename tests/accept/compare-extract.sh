@@ -10,6 +10,7 @@ repo=$1 ref=$2 mirror=$3 suite=$4 arch=$5 packages=$6
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
 # The links of a merged root, as every bookworm installation has them; extract itself makes none.
+# shellcheck disable=SC2016  # mmdebstrap's shell has the $1
 merge='for d in bin sbin lib; do mkdir -p "$1/usr/$d"; ln -s "usr/$d" "$1/$d"; done'
 mmdebstrap --quiet --mode=root --variant=extract --architectures="$arch" --setup-hook="$merge" \
     --include="$(paste -sd, "$packages")" "$suite" "$tree/root" \
