@@ -22,10 +22,10 @@ pub fn exit(error: &Error) -> Exit {
         | Error::Starter(_)
         | Error::Manifest(_) => Exit::Usage,
         Error::Stale { .. } | Error::WouldChange { .. } => Exit::Findings,
-        Error::Unsolvable { .. } => Exit::NoSolution,
+        Error::Unsolvable { .. } | Error::NoContents { .. } => Exit::NoSolution,
         Error::Repo(error) => repo_exit(error),
         Error::Missing { .. } => Exit::Network,
-        Error::Index { .. } => Exit::Integrity,
+        Error::Index { .. } | Error::Contents { .. } => Exit::Integrity,
         Error::Steps { exit, .. } => match exit {
             Some(4) => Exit::Network,
             Some(5) => Exit::Integrity,
@@ -56,6 +56,7 @@ pub fn hints(error: &Error) -> Vec<String> {
         Error::Stale { .. } | Error::WouldChange { .. } => one("run `pintree lock`, review the change, and commit it"),
         Error::NotLocked { .. } => one("`--upgrade-package` takes the name of a locked binary or source package"),
         Error::Unsolvable { source, .. } => source.hints.clone(),
+        Error::NoContents { .. } => one("ask for the package by name"),
         Error::Repo(error) => error.hint().into_iter().collect(),
         Error::Missing { .. } => one("run `pintree build` once with the network on"),
         Error::Steps { gone, .. } if !gone.is_empty() => {

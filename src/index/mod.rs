@@ -1,8 +1,9 @@
-//! Repository metadata, parsed purely: `Release`, `Packages`, and what several of them offer together.
+//! Repository metadata, parsed purely: `Release`, `Packages`, `Contents`, and what several of them offer together.
 //!
 //! Takes bytes that `repo` has verified, gives values the resolver can ask. Nothing here fetches or decides.
 
 pub mod compression;
+pub mod contents;
 mod names;
 pub mod packages;
 mod parse;

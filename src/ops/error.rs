@@ -116,6 +116,28 @@ pub enum Error {
         /// Why.
         source: index::packages::Error,
     },
+    /// A file list cannot be searched.
+    #[error("cannot search `{path}` of repository `{repo}`, suite `{suite}`")]
+    Contents {
+        /// The repository.
+        repo: String,
+        /// The suite.
+        suite: String,
+        /// The list.
+        path: String,
+        /// Why.
+        source: index::contents::Error,
+    },
+    /// A path is asked for, and no repository says which package ships it.
+    #[error("cannot tell which package ships `{path}`: there is no `Contents` file for {architecture} in {}", list(.suites))]
+    NoContents {
+        /// The path.
+        path: String,
+        /// The architecture.
+        architecture: Architecture,
+        /// Repositories and suites.
+        suites: Vec<String>,
+    },
     /// An image's requests cannot be met.
     #[error("cannot lock image `{image}` of `{manifest}` for {architecture}")]
     Unsolvable {

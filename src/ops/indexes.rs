@@ -2,10 +2,11 @@
 
 use super::{Error, Session, network, steering};
 use crate::index::packages::{Index, Limits};
-use crate::index::{self, Universe};
+use crate::index::release::Release;
+use crate::index::{self, Universe, contents};
 use crate::manifest::Manifest;
 use crate::pkg::{Architecture, Request, RequestTarget, Sha256};
-use crate::repo::{self, Cache, IndexFile, KeyRing, Loaded};
+use crate::repo::{self, Cache, Client, Contents, IndexFile, KeyRing, Loaded};
 use crate::util::fs::write_atomic;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -15,6 +16,8 @@ use std::sync::Arc;
 /// The verified indexes of a manifest.
 pub struct Indexes {
     loaded: Loaded,
+    sources: Vec<repo::Source>,
+    client: Client,
 }
 
 /// Which packages ship the paths that were asked for.
@@ -59,7 +62,7 @@ impl Indexes {
             let date = release.date.map(|date| format!(" of {}", date.strftime("%Y-%m-%d %H:%M UTC"))).unwrap_or_default();
             session.talk.detail("Read", &format!("`{}` suite `{}`{date}", release.repo, release.suite));
         }
-        Ok(Self { loaded })
+        Ok(Self { loaded, sources, client })
     }
 
     /// What identifies the state of the repositories that was used, for a record beside the build: one object a suite.
@@ -109,17 +112,110 @@ impl Indexes {
         Ok(Universe::new(sources))
     }
 
-    /// Finds the packages that ship the paths among `requests`.
-    pub fn files(
-        &mut self,
-        _session: &mut Session<'_>,
-        _manifest: &Manifest,
-        _architecture: &Architecture,
-        requests: &[Request],
-    ) -> Result<Files, Error> {
-        let _paths = requests.iter().filter(|request| matches!(request.target, RequestTarget::File(_)));
-        Ok(Files::default())
+    /// Finds the packages that ship the paths among `requests`, in the file lists of every repository that has one.
+    pub fn files(&mut self, session: &mut Session<'_>, architecture: &Architecture, requests: &[Request]) -> Result<Files, Error> {
+        let paths: BTreeSet<&str> = requests
+            .iter()
+            .filter_map(|request| match &request.target {
+                RequestTarget::File(path) => Some(path.as_str()),
+                RequestTarget::Package(_) => None,
+            })
+            .collect();
+        let mut files = Files::default();
+        let Some(first) = paths.first() else { return Ok(files) };
+        let mut without = vec![];
+        let mut searched = 0;
+        for (source, suite, release) in self.suites() {
+            let lists = Contents::of_suite(source, suite, release, architecture);
+            if lists.is_empty() {
+                without.push(format!("{} {suite}", source.name));
+            }
+            for list in lists {
+                searched += 1;
+                for (path, owners) in self.owners(session, source, &list, &paths)? {
+                    files.0.entry(path).or_default().extend(owners);
+                }
+            }
+        }
+        if searched == 0 {
+            return Err(Error::NoContents { path: (*first).to_owned(), architecture: architecture.clone(), suites: without });
+        }
+        if !without.is_empty() && paths.iter().any(|path| files.owners(path).is_empty()) {
+            session.talk.warn(&format!("paths are not looked for where there is no `Contents` file: {}", without.join(", ")));
+        }
+        Ok(files)
     }
+
+    /// Every suite that was read, with what its `Release` says.
+    fn suites(&self) -> Vec<(&repo::Source, &str, &Arc<Release>)> {
+        let mut suites: Vec<(&repo::Source, &str, &Arc<Release>)> = vec![];
+        for file in &self.loaded.indexes {
+            let Some(source) = self.sources.iter().find(|source| source.name == file.repo) else { continue };
+            if !suites.iter().any(|(other, suite, _)| other.name == file.repo && *suite == file.suite) {
+                suites.push((source, &file.suite, &file.release));
+            }
+        }
+        suites
+    }
+
+    /// The owners of paths by one file list; answers are remembered, so the list is not read again for the same path.
+    fn owners(
+        &self,
+        session: &mut Session<'_>,
+        source: &repo::Source,
+        list: &Contents,
+        paths: &BTreeSet<&str>,
+    ) -> Result<BTreeMap<String, BTreeSet<String>>, Error> {
+        let mut answers = BTreeMap::new();
+        let mut open = vec![];
+        for path in paths {
+            match read_answer(&answer_path(&session.cache, list, path), path) {
+                Some(owners) => {
+                    answers.insert((*path).to_owned(), owners);
+                }
+                None => open.push(*path),
+            }
+        }
+        if open.is_empty() {
+            return Ok(answers);
+        }
+        session.talk.detail("Searching", &format!("`{}` of `{}` suite `{}`", list.path(), list.repo, list.suite));
+        let (file, compression) = list.fetch(&self.client, &Cache::new(&session.cache), source)?;
+        let io = |doing| {
+            let path = file.clone();
+            move |source| Error::Io { doing, path, source }
+        };
+        let reader = compression.decode(File::open(&file).map_err(io("open"))?).map_err(io("read"))?;
+        let limit = list.uncompressed_size.unwrap_or(UNPACKED_LIMIT);
+        let found = contents::owners(reader, &open, limit).map_err(|source| Error::Contents {
+            repo: list.repo.clone(),
+            suite: list.suite.clone(),
+            path: list.path().to_owned(),
+            source,
+        })?;
+        for (path, owners) in found {
+            let text: String =
+                [ANSWER, path].into_iter().chain(owners.iter().map(String::as_str)).map(|line| format!("{line}\n")).collect();
+            store(session, &answer_path(&session.cache, list, path), text.as_bytes());
+            answers.insert(path.to_owned(), owners);
+        }
+        Ok(answers)
+    }
+}
+
+/// The first line of a remembered answer; another format has another.
+const ANSWER: &str = "pintree owners 1";
+
+/// Where the packages that a file list gives for a path are remembered.
+fn answer_path(cache: &Path, list: &Contents, path: &str) -> PathBuf {
+    let digest = Sha256::of(format!("{}\n{path}\n", list.identity()).as_bytes());
+    cache.join("owners").join(digest.to_hex())
+}
+
+fn read_answer(file: &Path, path: &str) -> Option<BTreeSet<String>> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let owners = text.strip_prefix(ANSWER)?.strip_prefix('\n')?.strip_prefix(path)?.strip_prefix('\n')?;
+    Some(owners.lines().map(str::to_owned).collect())
 }
 
 /// The parsed form of an index: from the cache if it is there and sound, else from the file.

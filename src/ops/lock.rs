@@ -178,7 +178,7 @@ fn solve(session: &mut Session<'_>, manifest: &Manifest, old: Option<&Lockfile>,
             }
             let resolved = manifest.flatten(&image.name).expect("the image is one of the manifest's");
             let requests: Vec<_> = resolved.requests(&architecture).into_iter().cloned().collect();
-            let files = indexes.files(session, manifest, &architecture, &requests)?;
+            let files = indexes.files(session, &architecture, &requests)?;
             let problem = Problem {
                 universe: &universe,
                 native: architecture.clone(),

@@ -10,6 +10,7 @@
 mod address;
 mod aptsources;
 mod cache;
+mod contents;
 mod credentials;
 mod deb;
 mod download;
@@ -26,6 +27,7 @@ mod warning;
 pub use address::{join, shown};
 pub use aptsources::Error as AptSourcesError;
 pub use cache::Cache;
+pub use contents::Contents;
 pub use credentials::Credentials;
 pub use deb::{IndexFile, Loaded, ReleaseIdentity, Source, update};
 pub use download::{Fetched, HashedFile, HashedSink, fetch_package};
