@@ -220,10 +220,19 @@ pub struct Manifests {
 
 /// `pintree why`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Shows the shortest way from each request (or the variant) to the package; architectures with the same
+answer share it. Dependencies are read from the imported packages, and from the repositories' verified
+indexes for those that are not imported yet.
+
+Examples:
+  pintree why kiosk libssl3
+  pintree why edge/kiosk libc6:i386 --arch amd64
+  pintree --offline why kiosk libssl3   ask neither mirror nor archive")]
 pub struct Why {
     /// The image, as NAME or MANIFEST/NAME
     pub image: String,
-    /// The binary package
+    /// The binary package, as NAME or NAME:ARCH
     pub package: String,
     /// Only for this architecture
     #[arg(long, value_name = "ARCH")]
@@ -232,15 +241,22 @@ pub struct Why {
 
 /// `pintree tree`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Requests come first, then the packages of the variant. A package whose dependencies were shown further
+up has the mark (*). With --format json: every package with its dependencies, and what asks for it.
+
+Examples:
+  pintree tree kiosk
+  pintree tree kiosk --arch armhf --depth 2")]
 pub struct Tree {
     /// The image, as NAME or MANIFEST/NAME
     pub image: String,
     /// Only for this architecture
     #[arg(long, value_name = "ARCH")]
     pub arch: Option<String>,
-    /// How many levels to show
-    #[arg(long, value_name = "N")]
-    pub depth: Option<usize>,
+    /// How many levels to show; 1 shows only what is asked for
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub depth: Option<u16>,
 }
 
 /// `pintree gc`

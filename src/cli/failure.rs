@@ -18,14 +18,15 @@ pub fn exit(error: &Error) -> Exit {
         | Error::NoArchitecture { .. }
         | Error::OneManifest { .. }
         | Error::NotLocked { .. }
+        | Error::UnknownPackage { .. }
         | Error::Architecture { .. }
         | Error::Starter(_)
         | Error::Manifest(_) => Exit::Usage,
-        Error::Stale { .. } | Error::WouldChange { .. } => Exit::Findings,
+        Error::Stale { .. } | Error::WouldChange { .. } | Error::NotInImage { .. } => Exit::Findings,
         Error::Unsolvable { .. } | Error::NoContents { .. } => Exit::NoSolution,
         Error::Repo(error) => repo_exit(error),
-        Error::Missing { .. } => Exit::Network,
-        Error::Index { .. } | Error::Contents { .. } => Exit::Integrity,
+        Error::Missing { .. } | Error::NoFields { .. } => Exit::Network,
+        Error::Index { .. } | Error::Contents { .. } | Error::Unreadable { .. } => Exit::Integrity,
         Error::Steps { exit, .. } => match exit {
             Some(4) => Exit::Network,
             Some(5) => Exit::Integrity,
@@ -56,6 +57,8 @@ pub fn hints(error: &Error) -> Vec<String> {
         Error::Stale { .. } | Error::WouldChange { .. } => one("run `pintree lock`, review the change, and commit it"),
         Error::NotLocked { .. } => one("`--upgrade-package` takes the name of a locked binary or source package"),
         Error::Unsolvable { source, .. } => source.hints.clone(),
+        Error::NoFields { .. } => one("`pintree build` imports them; where the archive has moved on, `pintree lock --upgrade`"),
+        Error::Unreadable { .. } => one("run `pintree verify`"),
         Error::NoContents { .. } => one("ask for the package by name"),
         Error::Repo(error) => error.hint().into_iter().collect(),
         Error::Missing { .. } => one("run `pintree build` once with the network on"),

@@ -8,8 +8,10 @@ mod init;
 mod lock;
 mod reference;
 mod step;
+mod tree;
 mod ui;
 mod util;
+mod why;
 
 use crate::ops::{Error, Project, Session, Talk};
 use crate::pkg::Architecture;
@@ -66,6 +68,8 @@ fn verb(cli: &Cli, ui: &mut Ui) -> Result<Exit, Error> {
         Verb::Lock(lock) => lock::run(global, lock, ui),
         Verb::Build(build) => build::run(global, build, ui),
         Verb::Ninja(images) => build::ninja(global, images, ui),
+        Verb::Why(why) => why::run(global, why, ui),
+        Verb::Tree(tree) => tree::run(global, tree, ui),
         Verb::Util(util) => util::run(util).map(|()| Exit::Done),
         Verb::Step(_) => Ok(Exit::Done),
         _ => Ok(Exit::Done),

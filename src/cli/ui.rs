@@ -10,6 +10,8 @@ pub struct Ui {
     quiet: bool,
     verbose: bool,
     color: bool,
+    /// The same for results on stdout.
+    result_color: bool,
     /// Whether a line may be drawn over: stderr is a terminal.
     terminal: bool,
     format: Format,
@@ -21,6 +23,30 @@ struct Progress {
     visible: bool,
 }
 
+/// How part of a result stands out.
+#[derive(Clone, Copy, Debug)]
+pub enum Style {
+    /// What was asked about.
+    Strong,
+    /// What explains it.
+    Faint,
+    /// What is well.
+    Good,
+    /// What is not.
+    Bad,
+}
+
+impl Style {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Strong => "1",
+            Self::Faint => "2",
+            Self::Good => "32",
+            Self::Bad => "1;31",
+        }
+    }
+}
+
 /// A terminal is redrawn at most this often; a build of cached packages would otherwise be slowed by its own progress.
 const REDRAW: Duration = Duration::from_millis(40);
 
@@ -29,12 +55,14 @@ impl Ui {
     pub fn new(global: &Global) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let color = match global.color {
+        let color = |terminal: bool| match global.color {
             Color::Always => true,
             Color::Never => false,
             Color::Auto => terminal && !no_color && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
         };
-        Self { quiet: global.quiet, verbose: global.verbose, color, terminal, format: global.format, progress: None }
+        let result_color = color(std::io::stdout().is_terminal()) && global.format == Format::Human;
+        let (quiet, verbose, format) = (global.quiet, global.verbose, global.format);
+        Self { quiet, verbose, color: color(terminal), result_color, terminal, format, progress: None }
     }
 
     /// How results are printed.
@@ -134,6 +162,11 @@ impl Ui {
     fn write(&self, text: &str) {
         // With stderr gone there is nobody left to tell.
         let _gone = std::io::stderr().lock().write_all(text.as_bytes());
+    }
+
+    /// Text of a result, coloured where results are.
+    pub fn styled(&self, style: Style, text: &str) -> String {
+        if self.result_color { format!("\x1b[{}m{text}\x1b[0m", style.code()) } else { text.to_owned() }
     }
 
     fn paint(&self, code: &str, text: &str) -> String {

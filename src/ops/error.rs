@@ -138,6 +138,38 @@ pub enum Error {
         /// Repositories and suites.
         suites: Vec<String>,
     },
+    /// What packages depend on is not known.
+    #[error("{} are neither imported nor listed by a verified index: {}", count(.packages), some(.packages))]
+    NoFields {
+        /// Name, version and architecture of each.
+        packages: Vec<String>,
+    },
+    /// The fields of an imported package cannot be read: a fault of this program, or damage.
+    #[error("cannot read the fields of imported packages: {reason}")]
+    Unreadable {
+        /// Which, and why.
+        reason: String,
+    },
+    /// An image does not have a package that others have.
+    #[error("`{package}` is not in the image `{image}`{}{}", for_arches(.arches), places(.elsewhere))]
+    NotInImage {
+        /// The package.
+        package: String,
+        /// The image.
+        image: String,
+        /// The architectures that were looked at.
+        arches: Vec<Architecture>,
+        /// Where it is.
+        elsewhere: Vec<String>,
+    },
+    /// No lockfile has a package of that name.
+    #[error("no lockfile has a package `{package}`{}", meant(.similar))]
+    UnknownPackage {
+        /// The name.
+        package: String,
+        /// Names that are like it.
+        similar: Vec<String>,
+    },
     /// An image's requests cannot be met.
     #[error("cannot lock image `{image}` of `{manifest}` for {architecture}")]
     Unsolvable {
@@ -221,6 +253,31 @@ pub struct Stale {
 
 fn list(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// As many names as fit a message.
+fn some(names: &[String]) -> String {
+    const MOST: usize = 5;
+    match names.len() {
+        0..=MOST => list(names),
+        more => format!("{} and {} more", list(&names[..MOST]), more - MOST),
+    }
+}
+
+fn count(names: &[String]) -> String {
+    if names.len() == 1 { "1 package".to_owned() } else { format!("{} packages", names.len()) }
+}
+
+fn for_arches(arches: &[Architecture]) -> String {
+    format!(" for {}", arches.iter().map(Architecture::deb_name).collect::<Vec<_>>().join(", "))
+}
+
+fn places(places: &[String]) -> String {
+    if places.is_empty() { String::new() } else { format!("; it is in {}", places.join("; ")) }
+}
+
+fn meant(similar: &[String]) -> String {
+    if similar.is_empty() { String::new() } else { format!("; did you mean {}?", list(similar)) }
 }
 
 fn known_arches(known: &[Architecture]) -> String {

@@ -123,6 +123,16 @@ pub fn current(session: &mut Session<'_>, manifest: &Manifest, locked: bool) -> 
     }
 }
 
+/// The lockfile of `manifest` as it stands; one that does not fit is told, and used all the same.
+pub(super) fn existing(session: &mut Session<'_>, manifest: &Manifest) -> Result<Lockfile, Error> {
+    let path = session.project.lockfile(&manifest.name);
+    let Some(lockfile) = load(&path)? else { return Err(Error::Stale { stale: missing(&path) }) };
+    if !differences(session, manifest, &lockfile)?.is_empty() {
+        session.talk.warn(&format!("`{}` does not fit its manifest any more; this is about the lockfile", path.display()));
+    }
+    Ok(lockfile)
+}
+
 fn load(path: &Path) -> Result<Option<Lockfile>, Error> {
     match path.try_exists() {
         Ok(false) => Ok(None),

@@ -6,12 +6,16 @@
 pub mod build;
 mod choice;
 mod error;
+mod fields;
+pub mod graph;
 mod indexes;
 pub mod lock;
 pub mod network;
 mod project;
 mod steering;
 mod targets;
+pub mod tree;
+pub mod why;
 
 pub use choice::Choice;
 pub use error::{Error, Stale};

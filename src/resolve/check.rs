@@ -2,36 +2,19 @@
 //!
 //! Takes the packages themselves and looks at nothing else: no preference, no candidate, no memory of the search.
 
+use super::Satisfied;
 use crate::index::packages::Qualifier;
 use crate::index::{Field, MultiArch, Package};
-use crate::pkg::{Architecture, version};
+use crate::pkg::{Architecture, Relation, version};
 use std::collections::HashMap;
 
 /// What is wrong with a set; empty for a valid one.
 pub(super) fn violations(set: &[Package<'_>], native: &Architecture) -> Vec<String> {
-    let mut checker = Checker { set, native, by_name: HashMap::new(), provided: HashMap::new() };
-    for (at, package) in set.iter().enumerate() {
-        checker.by_name.entry(package.name()).or_default().push(at);
-        for group in package.relations(Field::Provides) {
-            for relation in group {
-                checker.provided.entry(relation.name).or_default().push(at);
-            }
-        }
-    }
-    let mut found = Vec::new();
-    for package in set {
-        checker.twins(package, &mut found);
-        for field in [Field::PreDepends, Field::Depends] {
-            checker.needs(package, field, &mut found);
-        }
-        for field in [Field::Conflicts, Field::Breaks] {
-            checker.forbids(package, field, &mut found);
-        }
-    }
-    found
+    Closure::new(set, native).violations()
 }
 
-struct Checker<'a, 'u> {
+/// A fixed set of packages, to be asked whether it is whole and what in it satisfies what.
+pub struct Closure<'a, 'u> {
     set: &'a [Package<'u>],
     native: &'a Architecture,
     by_name: HashMap<&'u str, Vec<usize>>,
@@ -49,7 +32,71 @@ enum Asks<'a> {
     Every,
 }
 
-impl<'u> Checker<'_, 'u> {
+impl<'a, 'u> Closure<'a, 'u> {
+    /// Looks at a set that is installed on a machine of architecture `native`.
+    pub fn new(set: &'a [Package<'u>], native: &'a Architecture) -> Self {
+        let mut closure = Self { set, native, by_name: HashMap::new(), provided: HashMap::new() };
+        for (at, package) in set.iter().enumerate() {
+            closure.by_name.entry(package.name()).or_default().push(at);
+            for relation in package.relations(Field::Provides).into_iter().flatten() {
+                closure.provided.entry(relation.name).or_default().push(at);
+            }
+        }
+        closure
+    }
+
+    /// What is wrong with the set, one sentence each; empty for a valid one.
+    pub fn violations(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for package in self.set {
+            self.twins(package, &mut found);
+            for field in [Field::PreDepends, Field::Depends] {
+                self.needs(package, field, &mut found);
+            }
+            for field in [Field::Conflicts, Field::Breaks] {
+                self.forbids(package, field, &mut found);
+            }
+        }
+        found
+    }
+
+    /// The groups of one of the package's dependency fields, each with the places in the set that satisfy it, in the
+    /// order of the alternatives.
+    pub fn dependencies(&self, package: &Package<'u>, field: Field) -> Vec<Satisfied> {
+        let groups = package.links(field).chunk_by(|link, _| link.or());
+        let satisfied = groups.zip(package.relations(field)).map(|(group, texts)| {
+            let mut by = Vec::new();
+            for (link, relation) in group.iter().zip(&texts) {
+                let own = self.architecture(package);
+                let qualifier = match link.qualifier() {
+                    Qualifier::None => Asks::Own(own),
+                    Qualifier::Any => Asks::Any,
+                    Qualifier::Native => Asks::Only(self.native),
+                    Qualifier::Architecture(_) => self.only(relation),
+                };
+                for at in self.offering(relation, qualifier) {
+                    if !by.contains(&at) {
+                        by.push(at);
+                    }
+                }
+            }
+            let text: Vec<String> = texts.iter().map(ToString::to_string).collect();
+            Satisfied { field, group: text.join(" | "), by }
+        });
+        satisfied.collect()
+    }
+
+    /// The places in the set that are what a request names: packages of that name, else what provides it.
+    pub fn requested(&self, relation: &Relation) -> Vec<usize> {
+        let qualifier = match relation.qualifier {
+            None => Asks::Only(self.native),
+            Some(_) => self.only(relation),
+        };
+        let all: Vec<usize> = self.offering(relation, qualifier).collect();
+        let named: Vec<usize> = all.iter().copied().filter(|&at| self.set[at].name() == relation.name).collect();
+        if named.is_empty() { all } else { named }
+    }
+
     fn architecture<'p>(&'p self, package: &'p Package<'u>) -> &'p Architecture {
         match package.architecture().is_independent() {
             true => self.native,
@@ -83,21 +130,9 @@ impl<'u> Checker<'_, 'u> {
     }
 
     fn needs(&self, package: &Package<'u>, field: Field, found: &mut Vec<String>) {
-        let groups = package.links(field).chunk_by(|link, _| link.or());
-        for (group, texts) in groups.zip(package.relations(field)) {
-            let satisfied = group.iter().zip(&texts).any(|(link, relation)| {
-                let own = self.architecture(package);
-                let qualifier = match link.qualifier() {
-                    Qualifier::None => Asks::Own(own),
-                    Qualifier::Any => Asks::Any,
-                    Qualifier::Native => Asks::Only(self.native),
-                    Qualifier::Architecture(_) => self.only(relation),
-                };
-                self.offering(relation, qualifier).next().is_some()
-            });
-            if !satisfied {
-                let text: Vec<String> = texts.iter().map(ToString::to_string).collect();
-                found.push(format!("`{}`: {field} `{}` is not met", self.label(package), text.join(" | ")));
+        for Satisfied { group, by, .. } in self.dependencies(package, field) {
+            if by.is_empty() {
+                found.push(format!("`{}`: {field} `{group}` is not met", self.label(package)));
             }
         }
     }
@@ -124,7 +159,7 @@ impl<'u> Checker<'_, 'u> {
         }
     }
 
-    fn only<'r>(&self, relation: &'r crate::pkg::Relation) -> Asks<'r> {
+    fn only<'r>(&self, relation: &'r Relation) -> Asks<'r> {
         match &relation.qualifier {
             Some(crate::pkg::ArchQualifier::Architecture(architecture)) => Asks::Only(architecture),
             _ => Asks::Any,
@@ -132,7 +167,7 @@ impl<'u> Checker<'_, 'u> {
     }
 
     /// Members of the set that offer what a relation names.
-    fn offering<'r>(&'r self, relation: &'r crate::pkg::Relation, qualifier: Asks<'r>) -> impl Iterator<Item = usize> + 'r {
+    fn offering<'r>(&'r self, relation: &'r Relation, qualifier: Asks<'r>) -> impl Iterator<Item = usize> + 'r {
         let accepts = move |offered: Option<&str>| match (&relation.version, offered) {
             (None, _) => true,
             (Some(_), None) => false,

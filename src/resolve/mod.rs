@@ -6,7 +6,7 @@
 //!
 //! Three parts share the work, each in its own file: `walk` chooses in apt's order, `complete` (the only file that knows
 //! resolvo) finds a solution where the walk finds none and proves that there is none, `check` judges every answer
-//! without using the code of the other two. `docs/design/0004-resolver.md` says why.
+//! without using the code of the other two; [`Closure`] lets others ask it about a set. `docs/design/0004-resolver.md` says why.
 
 mod check;
 mod complete;
@@ -23,6 +23,7 @@ mod walk;
 use goals::Goal;
 use pool::{CandidateId, Pool};
 
+pub use check::Closure;
 pub use problem::{Preference, Problem};
 pub use solution::{Chosen, Reason, Satisfied, Solution, SolvedBy};
 pub use unsolvable::{Because, Cause, Elsewhere, Hindrance, Provider, Step, Unsolvable};

@@ -13,7 +13,7 @@ mod payload;
 
 pub use download::Download;
 pub use error::Error;
-pub use payload::store_package;
+pub use payload::{STATUS, store_package};
 
 use crate::archive::Deb;
 use crate::pkg::{Architecture, Sha256};

@@ -10,7 +10,7 @@ use std::io::{Read, Write as _};
 const INFO: &str = "var/lib/dpkg/info";
 
 /// The key of a package commit's metadata that holds the control paragraph.
-const STATUS: &str = "pintree.status";
+pub const STATUS: &str = "pintree.status";
 
 /// Why a package could not be stored.
 #[derive(Debug, thiserror::Error)]
