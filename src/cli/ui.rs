@@ -70,6 +70,11 @@ impl Ui {
         self.format
     }
 
+    /// Whether `--verbose` was given.
+    pub fn is_verbose(&self) -> bool {
+        self.verbose
+    }
+
     /// Prints a result on stdout. A reader that has gone away ends the output silently.
     pub fn result(&mut self, text: &str) {
         self.end_progress();
