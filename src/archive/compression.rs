@@ -29,7 +29,8 @@ impl<R: Read> Decoder<R> {
             "" => Self::Plain(input),
             ".gz" => Self::Gz(Box::new(flate2::bufread::MultiGzDecoder::new(input))),
             ".xz" => {
-                let flags = liblzma::stream::CONCATENATED;
+                let ignore = if limits.inner_checksums { 0 } else { liblzma::stream::IGNORE_CHECK };
+                let flags = liblzma::stream::CONCATENATED | ignore;
                 let stream = liblzma(liblzma::stream::Stream::new_stream_decoder(limits.decoder_memory, flags))?;
                 Self::Xz(liblzma::bufread::XzDecoder::new_stream(input, stream))
             }

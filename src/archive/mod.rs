@@ -25,7 +25,7 @@ pub use entry::{Entry, Kind, Metadata, Xattr};
 pub use error::{Error, Problem};
 pub use tree::{Directory, Node, Tree};
 
-/// How much of everything a package may have.
+/// How much of everything a package may have, and how closely it is looked at.
 ///
 /// The defaults are several times what the largest package of Debian needs; tests set smaller ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,9 @@ pub struct Limits {
     pub path_bytes: usize,
     /// Memory that a decoder may take for its dictionary.
     pub decoder_memory: u64,
+    /// Whether the checksums inside compressed members are computed too. For a file whose digest is proven they say
+    /// nothing new, and cost 7 % of the unpacking.
+    pub inner_checksums: bool,
 }
 
 impl Default for Limits {
@@ -56,6 +59,7 @@ impl Default for Limits {
             entries: 1_000_000,
             path_bytes: 128 << 20,
             decoder_memory: 512 << 20,
+            inner_checksums: true,
         }
     }
 }
