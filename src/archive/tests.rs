@@ -50,7 +50,7 @@ fn list_by_dpkg(path: &std::path::Path) -> Vec<String> {
     let line = |line: &str| {
         let mut words = line.split_whitespace();
         let (mode, owner, size) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap());
-        let name = line.splitn(2, "./").nth(1).unwrap().replace(" link to ./", " link to ");
+        let name = line.split_once("./").unwrap().1.replace(" link to ./", " link to ");
         format!("{mode} {owner} {size} {name}")
     };
     lines.lines().map(line).collect()
