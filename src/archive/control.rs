@@ -1,7 +1,7 @@
 //! The control part of a package: its paragraph, scripts and lists.
 
 use super::{Error, Kind, Limits};
-use crate::pkg::{Architecture, DebVersion, is_deb_name};
+use crate::pkg::{Architecture, DebVersion, MultiArch, is_deb_name};
 
 /// The control part of a package.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,20 +29,6 @@ pub struct ControlMember {
     pub mode: u32,
     /// Its content.
     pub content: Vec<u8>,
-}
-
-/// The values of the field `Multi-Arch`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum MultiArch {
-    /// The field is missing or says `no`.
-    #[default]
-    No,
-    /// Installable for several architectures at once.
-    Same,
-    /// Serves packages of any architecture.
-    Foreign,
-    /// Serves those that ask for `:any`.
-    Allowed,
 }
 
 impl Control {
@@ -134,11 +120,8 @@ impl Control {
         let version = version.filter(|version| version.parse::<DebVersion>().is_ok()).ok_or_else(|| missing("Version"))?;
         let architecture = architecture.and_then(|name| Architecture::parse(&name)).ok_or_else(|| missing("Architecture"))?;
         let multi_arch = match multi_arch.as_deref() {
-            None | Some("no") => MultiArch::No,
-            Some("same") => MultiArch::Same,
-            Some("foreign") => MultiArch::Foreign,
-            Some("allowed") => MultiArch::Allowed,
-            Some(_) => return Err(missing("Multi-Arch")),
+            None => MultiArch::No,
+            Some(word) => MultiArch::parse(word).ok_or_else(|| missing("Multi-Arch"))?,
         };
         Ok(Self { paragraph, package, version, architecture, multi_arch, members })
     }

@@ -19,7 +19,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
-pub use control::{Control, ControlMember, MultiArch};
+pub use control::{Control, ControlMember};
 pub use deb::Deb;
 pub use entry::{Entry, Kind, Metadata, Xattr};
 pub use error::{Error, Problem};

@@ -12,5 +12,5 @@ mod serial;
 pub mod universe;
 
 pub use compression::Compression;
-pub use packages::{Field, Index, MultiArch, Package, Priority};
+pub use packages::{Field, Index, Package, Priority};
 pub use universe::{Source, Universe};

@@ -8,7 +8,7 @@
 //! resolver's question.
 
 use super::names::{Lookup, NONE, Texts};
-use crate::pkg::{Architecture, Comparison, Sha256};
+use crate::pkg::{Architecture, Comparison, MultiArch, Sha256};
 use std::io::{self, Read};
 
 /// A parsed `Packages` file.
@@ -206,20 +206,6 @@ impl std::fmt::Display for Field {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
     }
-}
-
-/// The `Multi-Arch` field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-pub enum MultiArch {
-    /// Absent or `no`.
-    #[default]
-    No,
-    /// Can be installed for several architectures at once, in one version.
-    Same,
-    /// Satisfies dependencies of every architecture.
-    Foreign,
-    /// Satisfies dependencies of every architecture that say `:any`.
-    Allowed,
 }
 
 /// The `Priority` field, most important first; apt sorts a missing one before all others.

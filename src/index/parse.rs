@@ -2,7 +2,7 @@
 
 use super::names::{Interner, Lookup, NONE};
 use super::packages::*;
-use crate::pkg::{Architecture, Comparison, DebVersion, is_deb_name, version::without_epoch};
+use crate::pkg::{Architecture, Comparison, DebVersion, MultiArch, is_deb_name, version::without_epoch};
 use std::io::Read;
 use std::sync::mpsc;
 
@@ -265,12 +265,7 @@ impl<'l> Builder<'l> {
 
         let name_id = self.name(name);
         let of_all = self.architectures[architecture as usize].is_independent();
-        let multi_arch = match text(Field::MultiArch) {
-            Some("same") => MultiArch::Same,
-            Some("foreign") => MultiArch::Foreign,
-            Some("allowed") => MultiArch::Allowed,
-            _ => MultiArch::No,
-        };
+        let multi_arch = text(Field::MultiArch).and_then(MultiArch::parse).unwrap_or_default();
         let owner = Owner { architecture, of_all, multi_arch };
         self.mention(name_id, owner);
 

@@ -5,6 +5,7 @@
 mod architecture;
 mod digest;
 mod glob;
+mod multi_arch;
 mod pin;
 mod relation;
 mod request;
@@ -14,6 +15,7 @@ pub mod version;
 pub use architecture::Architecture;
 pub use digest::{ParseDigestError, Sha256};
 pub use glob::{Glob, ParseGlobError};
+pub use multi_arch::MultiArch;
 pub use pin::Pin;
 pub use relation::{ArchQualifier, Comparison, OrGroup, ParseRelationError, Relation, VersionRelation};
 pub use request::{ParseRequestError, Request, RequestTarget};

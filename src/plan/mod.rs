@@ -4,13 +4,8 @@
 //! shared by all images, and one [`Compose`] for each target. Pure: what exists already is ninja's question.
 
 use crate::pkg::{Architecture, Pin, Sha256};
-use crate::store::RefName;
+use crate::store::{IMAGE_FORMAT, RefName};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The number of the image commit's format; part of each image's identity.
-///
-/// Raising it makes every image commit of every user a new one: only for a change of what compose produces.
-pub const IMAGE_FORMAT: u32 = 1;
 
 /// One image for one architecture, as a lockfile pins it.
 #[derive(Clone, Debug)]

@@ -4,8 +4,8 @@
 
 use super::Satisfied;
 use crate::index::packages::Qualifier;
-use crate::index::{Field, MultiArch, Package};
-use crate::pkg::{Architecture, Relation, version};
+use crate::index::{Field, Package};
+use crate::pkg::{Architecture, MultiArch, Relation, version};
 use std::collections::HashMap;
 
 /// What is wrong with a set; empty for a valid one.

@@ -7,8 +7,8 @@
 use super::problem::Problem;
 use super::unsolvable::Because;
 use crate::index::packages::{Link, Qualifier};
-use crate::index::{Field, MultiArch, Package, Source};
-use crate::pkg::{Architecture, Comparison, Glob, version};
+use crate::index::{Field, Package, Source};
+use crate::pkg::{Architecture, Comparison, Glob, MultiArch, version};
 use std::collections::HashMap;
 use std::rc::Rc;
 
