@@ -1,11 +1,11 @@
 //! A web server on loopback that serves a directory and can misbehave in every way a mirror does.
 
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::pkg::Sha256;
@@ -29,6 +29,8 @@ pub enum Fault {
     Hangup,
     /// Sends the body in chunks, so that its length is not declared.
     Chunked,
+    /// Sends only so many bytes of the body and then nothing, until [`Server::behave`] or the client's end.
+    Stall(usize),
 }
 
 /// A request as it came.
@@ -47,6 +49,8 @@ struct Shared {
     /// By path: how often it still happens (`usize::MAX`: always), and what.
     faults: Mutex<HashMap<String, Vec<(usize, Fault)>>>,
     log: Mutex<Vec<Request>>,
+    /// Told whenever the log grows.
+    logged: Condvar,
     authorization: Mutex<Option<String>>,
     stopped: AtomicBool,
     connections: AtomicUsize,
@@ -55,7 +59,7 @@ struct Shared {
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A running server; it stops when it is dropped.
@@ -109,6 +113,17 @@ impl Server {
     /// Answers 401 to whoever does not send this `Authorization` header.
     pub fn demand(&self, authorization: &str) {
         *locked(&self.shared.authorization) = Some(authorization.to_owned());
+    }
+
+    /// Waits until the requests since the last [`Self::take_log`] are as `enough` wants them; gives up after a minute.
+    ///
+    /// # Panics
+    /// When it gives up.
+    pub fn wait_for(&self, mut enough: impl FnMut(&[Request]) -> bool) {
+        let log = locked(&self.shared.log);
+        let waited = self.shared.logged.wait_timeout_while(log, Duration::from_secs(60), |log| !enough(log));
+        let (_log, result) = waited.unwrap_or_else(PoisonError::into_inner);
+        assert!(!result.timed_out(), "the requests that were waited for did not come");
     }
 
     /// The requests since the last call.
@@ -202,6 +217,7 @@ fn reply(mut stream: &TcpStream, root: &Path, shared: &Shared, path: String, hea
     }
     let hangup = fault == Some(Fault::Hangup);
     locked(&shared.log).push(Request { path, headers, status: if hangup { 0 } else { answer.status } });
+    shared.logged.notify_all();
     if hangup {
         return Ok(false);
     }
@@ -229,8 +245,27 @@ fn reply(mut stream: &TcpStream, root: &Path, shared: &Shared, path: String, hea
             stream.write_all(&answer.body[..count.min(answer.body.len())])?;
             Ok(false)
         }
+        Some(Fault::Stall(count)) => {
+            stream.write_all(&answer.body[..count.min(answer.body.len())])?;
+            let rest = &answer.body[count.min(answer.body.len())..];
+            if stalled(stream, shared, &local)? { stream.write_all(rest).map(|()| true) } else { Ok(false) }
+        }
         _ => stream.write_all(&answer.body).map(|()| true),
     }
+}
+
+/// Waits until faults of `path` are forgotten; tells whether the client is still there.
+fn stalled(mut stream: &TcpStream, shared: &Shared, path: &str) -> std::io::Result<bool> {
+    stream.set_read_timeout(Some(Duration::from_millis(20)))?;
+    while locked(&shared.faults).contains_key(path) {
+        // Nothing comes from a client that waits for us, but its end does.
+        match stream.read(&mut [0]) {
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            _ => return Ok(false),
+        }
+    }
+    stream.set_read_timeout(None)?;
+    Ok(true)
 }
 
 fn next_fault(shared: &Shared, path: &str) -> Option<Fault> {
