@@ -28,11 +28,12 @@ pub fn exit(error: &Error) -> Exit {
         Error::Missing { .. } | Error::NoFields { .. } => Exit::Network,
         Error::Index { .. } | Error::Contents { .. } | Error::Unreadable { .. } => Exit::Integrity,
         Error::Steps { exit, .. } => match exit {
-            Some(4) => Exit::Network,
-            Some(5) => Exit::Integrity,
-            Some(7) => Exit::Host,
+            4 => Exit::Network,
+            5 => Exit::Integrity,
+            7 => Exit::Host,
             _ => Exit::Step,
         },
+        Error::StepDied { .. } => Exit::Step,
         Error::Store(error) if error.is_integrity() => Exit::Integrity,
         Error::Ninja(crate::ninja::Error::Start(_)) => Exit::Host,
         Error::Interrupted => Exit::Interrupted,
@@ -65,7 +66,8 @@ pub fn hints(error: &Error) -> Vec<String> {
         Error::Steps { gone, .. } if !gone.is_empty() => {
             one("packages that no mirror has any more: `pintree lock --upgrade` moves on to those that there are; review the change")
         }
-        Error::Steps { exit: Some(4), .. } => one("what was imported is kept; run `pintree build` again"),
+        Error::Steps { exit: 4, .. } => one("what was imported is kept; run `pintree build` again"),
+        Error::StepDied { .. } => one("perhaps memory ran out; what was imported is kept: run `pintree build` again"),
         Error::Ninja(crate::ninja::Error::Start(_)) => one("install it: `apt-get install ninja-build`"),
         Error::Exists { .. } => one("move it away, or name another file"),
         _ => vec![],

@@ -39,6 +39,8 @@ pub enum Event {
     },
     /// A line of a step's own output, or of ninja's.
     Output(String),
+    /// The command of a step that has failed; the step's own output follows.
+    Failed(String),
 }
 
 /// Why ninja did not run to its end.
@@ -74,9 +76,10 @@ pub fn run(run: &Run<'_>, mut report: impl FnMut(Event)) -> Result<ExitStatus, E
     // A terminal's Ctrl-C reaches ninja by itself; a signal sent to this process alone does not. ninja may have ended by
     // itself in the meantime, but it is not reaped yet, so the id is still its own.
     let tell = || kill_process(pid, Signal::INT).unwrap_or_default();
+    let mut reader = Reader::default();
     let read = run.interrupt.watch(tell, || {
         BufReader::new(stdout).split(b'\n').try_for_each(|line| {
-            if let Some(event) = event(String::from_utf8_lossy(&line?).into_owned()) {
+            if let Some(event) = reader.event(String::from_utf8_lossy(&line?).into_owned()) {
                 report(event);
             }
             Ok(())
@@ -87,21 +90,34 @@ pub fn run(run: &Run<'_>, mut report: impl FnMut(Event)) -> Result<ExitStatus, E
     Ok(status)
 }
 
-fn event(line: String) -> Option<Event> {
-    let progress = line.strip_prefix('\u{1}').and_then(|rest| {
-        let (counts, description) = rest.split_once('\u{1}')?;
-        let (finished, total) = counts.split_once('/')?;
-        Some(Event::Progress { finished: finished.parse().ok()?, total: total.parse().ok()?, description: description.to_owned() })
-    });
-    // ninja's own chatter says nothing that the caller does not say better.
-    let chatter = line == "ninja: no work to do."
-        || line.starts_with("ninja: Entering directory")
-        || line.starts_with("ninja: build stopped")
-        || line.starts_with("FAILED: ");
-    match progress {
-        Some(progress) => Some(progress),
-        None if chatter => None,
-        None => Some(Event::Output(line)),
+/// Reads ninja's lines.
+#[derive(Debug, Default)]
+struct Reader {
+    /// Whether the line before said that a step failed: its command comes next.
+    failed: bool,
+}
+
+impl Reader {
+    fn event(&mut self, line: String) -> Option<Event> {
+        if std::mem::take(&mut self.failed) {
+            return Some(Event::Failed(line));
+        }
+        self.failed = line.starts_with("FAILED: ");
+        let progress = line.strip_prefix('\u{1}').and_then(|rest| {
+            let (counts, description) = rest.split_once('\u{1}')?;
+            let (finished, total) = counts.split_once('/')?;
+            Some(Event::Progress { finished: finished.parse().ok()?, total: total.parse().ok()?, description: description.to_owned() })
+        });
+        // ninja's own chatter says nothing that the caller does not say better.
+        let chatter = self.failed
+            || line == "ninja: no work to do."
+            || line.starts_with("ninja: Entering directory")
+            || line.starts_with("ninja: build stopped");
+        match progress {
+            Some(progress) => Some(progress),
+            None if chatter => None,
+            None => Some(Event::Output(line)),
+        }
     }
 }
 
@@ -140,6 +156,7 @@ mod tests {
     fn passes_a_failed_steps_message_on() {
         let (success, events) = play("rule fail\n  command = echo oh no >&2; exit 5\nbuild a: fail\n");
         assert!(!success);
-        assert!(events.contains(&Event::Output("oh no".to_owned())), "{events:?}");
+        let told = [Event::Failed("echo oh no >&2; exit 5".to_owned()), Event::Output("oh no".to_owned())];
+        assert_eq!(events[events.len() - 2..], told);
     }
 }

@@ -190,9 +190,14 @@ fn run(session: &mut Session<'_>, options: &Options) -> Result<Vec<Outcome>, Err
         interrupt: session.interrupt,
     };
     let talk = &mut *session.talk;
+    let mut commands = vec![];
     let status = ninja::run(&spec, |event| match event {
         ninja::Event::Progress { finished, total, description } => talk.progress(finished, total, &description),
         ninja::Event::Output(line) => talk.output(&line),
+        ninja::Event::Failed(command) => {
+            talk.detail("Failed", &command);
+            commands.push(command);
+        }
     })?;
     let outcomes = Outcome::load(&path).map_err(io("read"))?;
     if session.interrupt.is_raised() {
@@ -202,11 +207,18 @@ fn run(session: &mut Session<'_>, options: &Options) -> Result<Vec<Outcome>, Err
         return Ok(outcomes);
     }
     let failed: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.exit != 0).collect();
+    let Some(first) = failed.first() else {
+        // A step that was killed leaves no outcome, and ninja's own failures are none of a step.
+        return Err(match commands.into_iter().next() {
+            Some(command) => Error::StepDied { command },
+            None => Error::NinjaFailed { status },
+        });
+    };
     Err(Error::Steps {
         failed: failed.len(),
         steps: outcomes.len(),
-        first: failed.first().map_or_else(|| "ninja".to_owned(), |outcome| outcome.step.clone()),
-        exit: failed.first().map(|outcome| outcome.exit),
+        first: first.step.clone(),
+        exit: first.exit,
         gone: failed.iter().filter(|outcome| outcome.gone).map(|outcome| outcome.step.clone()).collect(),
     })
 }

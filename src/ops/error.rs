@@ -209,10 +209,22 @@ pub enum Error {
         steps: usize,
         /// The first one's description.
         first: String,
-        /// The first one's exit code, if steps left one.
-        exit: Option<u8>,
+        /// The first one's exit code.
+        exit: u8,
         /// Packages that no mirror has any more.
         gone: Vec<String>,
+    },
+    /// A step ended without telling why: somebody killed it.
+    #[error("a build step was killed: `{command}`")]
+    StepDied {
+        /// Its command.
+        command: String,
+    },
+    /// ninja failed by itself; it has told why already.
+    #[error("`ninja` ended with {status}")]
+    NinjaFailed {
+        /// How it ended.
+        status: std::process::ExitStatus,
     },
     /// Packages are not in the store, and the network is off.
     #[error("{} packages are not in the store, and the network is off: {}", missing.len(), list(.missing))]
