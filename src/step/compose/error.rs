@@ -146,8 +146,13 @@ impl fmt::Display for Clashes<'_> {
 }
 
 impl Error {
-    /// Tells whether stored bytes are at fault, rather than the packages, the host or the caller.
+    /// Tells whether stored bytes are at fault or a package is hostile, rather than the choice of packages, the host or
+    /// the caller.
     pub fn is_integrity(&self) -> bool {
-        matches!(self, Self::Store(error) if error.is_integrity()) || matches!(self, Self::Stanza { .. })
+        match self {
+            Self::Store(error) => error.is_integrity(),
+            Self::Stanza { .. } | Self::Database { .. } | Self::Depth { .. } => true,
+            _ => false,
+        }
     }
 }
