@@ -1,0 +1,22 @@
+//! The program as a user has it: real `pintree`, ninja, ostree and dpkg, on archives that the test makes and signs.
+//!
+//! Nothing here leaves loopback, apart from the one test of `real.rs`, which builds from the archive that the host's own
+//! apt sources name. A missing tool skips a test with its reason, and fails it in CI (`CI=true`).
+
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+
+mod cli;
+mod credentials;
+mod fixture;
+mod hostile;
+mod interrupted;
+mod linkage;
+mod lock;
+mod mirrors;
+mod offline;
+mod pipeline;
+mod real;
+mod reproducible;
+mod trust;
+mod universe;
+mod updates;
