@@ -185,13 +185,8 @@ fn a_conflict_over_a_file_names_both_packages_and_the_path() {
     let text = "[image.root]\nvariant = \"custom\"\npackages = [\"left\", \"right\"]\n";
     let archive = Archive::new(&[shipped("left"), shipped("right")]);
     let project = Project::new(&archive, text);
-    let failed = project.run(&["build"]).exits(6);
+    let failed = project.run(&["-q", "build"]).exits(6);
     insta::assert_snapshot!(failed.talk(), @"
-       Reading `debian` stable
-        Locked lockfiles/main.lock
-    [1/3] import left 1.0 armhf
-    [2/3] import right 1.0 armhf
-    [3/3] compose root armhf from 2 packages
     error: `left 1.0 armhf` and `right 1.0 armhf` both ship `/usr/bin/one`, and neither replaces the other's
     error: 1 of 3 build steps failed, first `compose image/main/root/armhf/composed`
     ");
