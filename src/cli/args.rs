@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Turns a short manifest into a reproducible, reviewable, signed OSTree image.
 ///
@@ -107,6 +108,7 @@ pub enum Verb {
     /// Show an image's packages as a tree of dependencies
     Tree(Tree),
     /// Check the trust chain and the closure of the lockfiles
+    #[command(after_help = VERIFY_HELP)]
     Verify(Manifests),
     /// Drop refs and objects that no lockfile names any more
     Gc(Gc),
@@ -119,6 +121,19 @@ pub enum Verb {
     #[command(hide = true)]
     Util(Util),
 }
+
+const VERIFY_HELP: &str = "\
+Four checks for each manifest:
+  lockfile  it fits the manifest, its keys included, and is as pintree wrote it
+  packages  each imported package is the pinned one, and every object in its ref has its checksum
+  images    each composed image is of this lockfile, and every object in it has its checksum
+  closure   in each image and architecture every dependency is met and nothing conflicts
+
+Exit code 5 when something is damaged, else 1 when something was found.
+
+Examples:
+  pintree verify
+  pintree --offline verify manifests/edge.toml";
 
 /// `pintree init`
 #[derive(Debug, Args)]
@@ -261,14 +276,46 @@ pub struct Tree {
 
 /// `pintree gc`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Keeps every package and image that any lockfile of the project names, and drops the rest of the build's
+OSTree repository. Cached indexes that nothing has used for 30 days go too. What is dropped comes back
+with the next build that needs it. Refuses to work beside a running build.
+
+Examples:
+  pintree gc --dry-run
+  pintree gc --older-than 14d   keep what a build has written in the last two weeks")]
 pub struct Gc {
     /// Say what would go, and drop nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Drop only what was not written or used for so long: a number and `d`, `h` or `w`
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    pub older_than: Option<Duration>,
+}
+
+fn age(text: &str) -> Result<Duration, String> {
+    let hours = text.char_indices().last().and_then(|(at, unit)| {
+        let number: u64 = text[..at].parse().ok()?;
+        let hours = match unit {
+            'h' => 1,
+            'd' => 24,
+            'w' => 7 * 24,
+            _ => return None,
+        };
+        number.checked_mul(hours * 60 * 60)
+    });
+    hours.map(Duration::from_secs).ok_or_else(|| "write a number and `h`, `d` or `w`, for example `30d`".to_owned())
 }
 
 /// `pintree doctor`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+One line for each check: `ok`, `note`, or `missing` with the command that mends it. Exit code 7 when
+something that a build needs is missing.
+
+Examples:
+  pintree doctor
+  pintree --offline doctor   do not try the mirrors")]
 pub struct Doctor {}
 
 /// `pintree step`

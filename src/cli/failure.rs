@@ -58,6 +58,7 @@ pub fn hints(error: &Error) -> Vec<String> {
         Error::Stale { .. } | Error::WouldChange { .. } => one("run `pintree lock`, review the change, and commit it"),
         Error::NotLocked { .. } => one("`--upgrade-package` takes the name of a locked binary or source package"),
         Error::Unsolvable { source, .. } => source.hints.clone(),
+        Error::Busy { .. } => one("try again when it has ended"),
         Error::NoFields { .. } => one("`pintree build` imports them; where the archive has moved on, `pintree lock --upgrade`"),
         Error::Unreadable { .. } => one("run `pintree verify`"),
         Error::NoContents { .. } => one("ask for the package by name"),

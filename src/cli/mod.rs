@@ -2,8 +2,10 @@
 
 mod args;
 mod build;
+mod doctor;
 mod exit;
 mod failure;
+mod gc;
 mod init;
 mod lock;
 mod reference;
@@ -11,6 +13,7 @@ mod step;
 mod tree;
 mod ui;
 mod util;
+mod verify;
 mod why;
 
 use crate::ops::{Error, Project, Session, Talk};
@@ -70,9 +73,11 @@ fn verb(cli: &Cli, ui: &mut Ui) -> Result<Exit, Error> {
         Verb::Ninja(images) => build::ninja(global, images, ui),
         Verb::Why(why) => why::run(global, why, ui),
         Verb::Tree(tree) => tree::run(global, tree, ui),
+        Verb::Verify(manifests) => verify::run(global, manifests, ui),
+        Verb::Gc(gc) => gc::run(global, gc, ui),
+        Verb::Doctor(_) => doctor::run(global, ui),
         Verb::Util(util) => util::run(util).map(|()| Exit::Done),
         Verb::Step(_) => Ok(Exit::Done),
-        _ => Ok(Exit::Done),
     }
 }
 

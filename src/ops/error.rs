@@ -238,6 +238,12 @@ pub enum Error {
         /// The ref.
         reference: store::RefName,
     },
+    /// A build of the same directory is running.
+    #[error("a build of `{}` is running", directory.display())]
+    Busy {
+        /// The directory of generated files.
+        directory: PathBuf,
+    },
     /// The user asked to stop.
     #[error("interrupted")]
     Interrupted,

@@ -19,6 +19,8 @@ pub struct Graph {
     pub members: Vec<Member>,
     /// What the image asks for: its requests as the manifest has them, then its variant.
     pub roots: Vec<Root>,
+    /// What breaks the packages' own rules: dependencies that are not met, conflicts; empty for a sound image.
+    pub violations: Vec<String>,
 }
 
 /// A package of the image.
@@ -97,7 +99,7 @@ impl Graph {
                 }
             })
             .collect();
-        let mut graph = Self { architecture: architecture.clone(), members, roots: vec![] };
+        let mut graph = Self { architecture: architecture.clone(), members, roots: vec![], violations: closure.violations() };
         for entry in resolved.image_requests(architecture) {
             let members = match &entry.request.target {
                 RequestTarget::Package(relation) => closure.requested(relation),

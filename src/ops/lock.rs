@@ -87,19 +87,23 @@ pub fn lock(session: &mut Session<'_>, options: &Options) -> Result<Vec<Locked>,
 pub fn check(session: &mut Session<'_>, paths: &[PathBuf]) -> Result<Vec<Stale>, Error> {
     let mut stale = vec![];
     for manifest in manifests(session, paths)? {
-        let path = session.project.lockfile(&manifest.name);
-        let Some(lockfile) = load(&path)? else {
-            stale.push(missing(&path));
-            continue;
-        };
-        let text = lock::read_text(&path)?;
-        let mut reasons = differences(session, &manifest, &lockfile)?;
-        reasons.extend(lockfile.check(&text).iter().map(ToString::to_string));
+        let lockfile = session.project.lockfile(&manifest.name);
+        let reasons = check_one(session, &manifest)?.1;
         if !reasons.is_empty() {
-            stale.push(Stale { lockfile: path, reasons });
+            stale.push(Stale { lockfile, reasons });
         }
     }
     Ok(stale)
+}
+
+/// A manifest's lockfile, if there is one, and why it does not fit the manifest.
+pub(super) fn check_one(session: &mut Session<'_>, manifest: &Manifest) -> Result<(Option<Lockfile>, Vec<String>), Error> {
+    let path = session.project.lockfile(&manifest.name);
+    let Some(lockfile) = load(&path)? else { return Ok((None, missing(&path).reasons)) };
+    let text = lock::read_text(&path)?;
+    let mut reasons = differences(session, manifest, &lockfile)?;
+    reasons.extend(lockfile.check(&text).iter().map(ToString::to_string));
+    Ok((Some(lockfile), reasons))
 }
 
 /// The lockfile that fits `manifest`: the one that is there, or a new one if it is stale and `locked` allows that.

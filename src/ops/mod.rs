@@ -5,8 +5,10 @@
 
 pub mod build;
 mod choice;
+pub mod doctor;
 mod error;
 mod fields;
+pub mod gc;
 pub mod graph;
 mod indexes;
 pub mod lock;
@@ -15,6 +17,7 @@ mod project;
 mod steering;
 mod targets;
 pub mod tree;
+pub mod verify;
 pub mod why;
 
 pub use choice::Choice;

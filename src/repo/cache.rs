@@ -21,6 +21,9 @@ const FORMAT: u32 = 1;
 /// How old an unfinished file must be before it counts as left behind by a run that was killed.
 const LEFT_BEHIND: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// The parts of a cache that can be made again: verified indexes, their parsed form, and answers from file lists.
+const PRUNED: [&str; 3] = ["index", "parsed", "owners"];
+
 /// A cache directory, usually `$XDG_CACHE_HOME/pintree`.
 #[derive(Clone, Debug)]
 pub struct Cache {
@@ -146,27 +149,48 @@ impl Cache {
         write_atomic(path, &bytes).map_err(write)
     }
 
-    /// Removes index files that nothing has read or written for `age`, and what killed runs left behind.
+    /// Removes index files that nothing has read or written for `age`, what was made of them, and what killed runs left
+    /// behind.
     ///
     /// Returns the number of bytes set free.
     pub fn prune(&self, age: Duration, now: SystemTime) -> Result<u64, Error> {
-        let directory = self.directory.join("index");
-        let entries = match std::fs::read_dir(&directory) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
-            other => other.map_err(|source| Error::Io { action: "list", path: directory, source })?,
-        };
         let mut freed = 0;
-        for entry in entries.flatten() {
-            let Ok(metadata) = entry.metadata() else { continue };
-            let used = metadata.modified().into_iter().chain(metadata.accessed()).max().unwrap_or(now);
-            let is_draft = entry.file_name().as_encoded_bytes().starts_with(b".");
-            let limit = if is_draft { LEFT_BEHIND } else { age };
+        for (path, size) in self.unused(age, now)? {
             // A run beside this one may have removed it first.
-            if now.duration_since(used).is_ok_and(|unused| unused > limit) && std::fs::remove_file(entry.path()).is_ok() {
-                freed += metadata.len();
+            if std::fs::remove_file(path).is_ok() {
+                freed += size;
             }
         }
         Ok(freed)
+    }
+
+    /// The files that [`Cache::prune`] would remove, with their sizes.
+    pub fn unused(&self, age: Duration, now: SystemTime) -> Result<Vec<(PathBuf, u64)>, Error> {
+        let mut unused = Vec::new();
+        for part in PRUNED {
+            let directory = self.directory.join(part);
+            let entries = match std::fs::read_dir(&directory) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                other => other.map_err(|source| Error::Io { action: "list", path: directory, source })?,
+            };
+            for entry in entries.flatten() {
+                let Ok(metadata) = entry.metadata() else { continue };
+                let used = metadata.modified().into_iter().chain(metadata.accessed()).max().unwrap_or(now);
+                let is_draft = entry.file_name().as_encoded_bytes().starts_with(b".");
+                let limit = if is_draft { LEFT_BEHIND } else { age };
+                if now.duration_since(used).is_ok_and(|unused| unused > limit) {
+                    unused.push((entry.path(), metadata.len()));
+                }
+            }
+        }
+        unused.sort();
+        Ok(unused)
+    }
+
+    /// The newest `Date` of any `Release` that was accepted here, in seconds since 1970.
+    pub fn newest_date(&self) -> Option<i64> {
+        let entries = std::fs::read_dir(self.directory.join("release")).ok()?;
+        entries.flatten().filter_map(|entry| self.memory(&entry.path())?.date).max()
     }
 }
 

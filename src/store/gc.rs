@@ -71,7 +71,7 @@ impl Repo {
         remove_empty(&path.join("refs/heads"), 0)?;
         // Before any object goes, the refs are gone for good: after a power failure none names what is not there.
         repo.sync()?;
-        let reachable = repo.reachable()?;
+        let reachable = repo.reachable(&HashSet::new())?;
         for (checksum, kind, meta) in repo.all_objects()? {
             if reachable.contains(&(checksum, kind)) {
                 collected.kept += 1;
@@ -90,6 +90,31 @@ impl Repo {
         Ok(collected)
     }
 
+    /// What [`Repo::collect_garbage`] would remove, with the refs that it would drop; removes nothing.
+    pub fn measure_garbage(&self, mut keep: impl FnMut(&RefName, RefState) -> bool) -> Result<(Collected, Vec<RefName>), Error> {
+        let mut collected = Collected::default();
+        let mut dropped = Vec::new();
+        for name in self.list_refs("")? {
+            let ours = OURS.contains(&name.as_str().split('/').next().unwrap_or_default());
+            let usable = !matches!(self.read_ref(&name), Err(Error::CorruptRef { .. }));
+            if ours && !(usable && keep(&name, self.state(&name)?)) {
+                dropped.push(name);
+            }
+        }
+        collected.refs = dropped.len();
+        let gone: HashSet<PathBuf> = dropped.iter().map(|name| self.ref_path(name)).collect();
+        let reachable = self.reachable(&gone)?;
+        for (checksum, kind, meta) in self.all_objects()? {
+            if reachable.contains(&(checksum, kind)) {
+                collected.kept += 1;
+            } else {
+                collected.objects += 1;
+                collected.bytes += if meta.nlink() == 1 { meta.len() } else { 0 };
+            }
+        }
+        Ok((collected, dropped))
+    }
+
     fn state(&self, name: &RefName) -> Result<RefState, Error> {
         let path = self.ref_path(name);
         let written = std::fs::metadata(&path).and_then(|meta| meta.modified()).map_err(Error::io("read", path))?;
@@ -97,11 +122,11 @@ impl Repo {
         Ok(RefState { used: touched.map_or(written, |touched| touched.max(written)) })
     }
 
-    /// Everything that any ref reaches, remote and mirrored ones included.
-    fn reachable(&self) -> Result<HashSet<(Checksum, ObjectKind)>, Error> {
+    /// Everything that any ref reaches, remote and mirrored ones included, but for those whose files are in `gone`.
+    fn reachable(&self, gone: &HashSet<PathBuf>) -> Result<HashSet<(Checksum, ObjectKind)>, Error> {
         let mut commits = Vec::new();
         let refs = self.path.join("refs");
-        collect_refs(&refs, &refs, &mut commits)?;
+        collect_refs(&refs, &refs, gone, &mut commits)?;
         let mut reachable = HashSet::new();
         while let Some(commit) = commits.pop() {
             // What is missing is no reason to remove the rest.
@@ -130,14 +155,14 @@ impl Repo {
     }
 }
 
-fn collect_refs(root: &Path, directory: &Path, commits: &mut Vec<Checksum>) -> Result<(), Error> {
+fn collect_refs(root: &Path, directory: &Path, gone: &HashSet<PathBuf>, commits: &mut Vec<Checksum>) -> Result<(), Error> {
     for entry in std::fs::read_dir(directory).map_err(Error::io("read directory", directory))? {
         let entry = entry.map_err(Error::io("read directory", directory))?;
         let path = entry.path();
         let kind = entry.file_type().map_err(Error::io("read", &path))?;
         if kind.is_dir() {
-            collect_refs(root, &path, commits)?;
-        } else {
+            collect_refs(root, &path, gone, commits)?;
+        } else if !gone.contains(&path) {
             // An alias is a symbolic link to another ref, and is read through.
             let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
             let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
@@ -200,7 +225,12 @@ mod tests {
 
         let all = Repo::collect_garbage(dir.path(), |_, _| true).unwrap();
         assert_eq!((all.refs, all.objects, all.temporary, all.bytes), (0, 0, 1, 9));
+        let repo = Repo::open(dir.path()).unwrap();
+        let (measured, refs) = repo.measure_garbage(|name, _| name.as_str().starts_with("deb/")).unwrap();
+        drop(repo);
+        assert_eq!(refs.iter().map(RefName::as_str).collect::<Vec<_>>(), ["image/m/i/armhf/composed"]);
         let some = Repo::collect_garbage(dir.path(), |name, _| name.as_str().starts_with("deb/")).unwrap();
+        assert_eq!(measured, some);
         // The commit, its two directories, and the file that only it had.
         assert_eq!((some.refs, some.objects, some.temporary), (1, 4, 0));
         let repo = Repo::open(dir.path()).unwrap();

@@ -32,6 +32,8 @@ pub struct Suite {
     pub fields: BTreeMap<String, String>,
     /// Stanzas by component and architecture; in a flat repository under `("", "")`.
     pub packages: BTreeMap<(String, String), String>,
+    /// Further listed files by path without suffix, such as `main/Contents-armhf`.
+    pub listed: BTreeMap<String, String>,
     /// In which compressions the indexes are written.
     pub compressions: Vec<Compression>,
     /// Which `Release` files there are.
@@ -47,6 +49,7 @@ impl Suite {
             directory: directory.to_owned(),
             fields: BTreeMap::new(),
             packages: BTreeMap::new(),
+            listed: BTreeMap::new(),
             compressions: vec![Compression::Xz],
             files: ReleaseFiles::All,
             by_hash: false,
@@ -77,6 +80,12 @@ impl Suite {
         self
     }
 
+    /// Adds a file to the list, such as `main/Contents-armhf`; it is compressed as the indexes are.
+    pub fn listed(mut self, stem: &str, text: &str) -> Self {
+        self.listed.insert(stem.to_owned(), text.to_owned());
+        self
+    }
+
     /// Chooses the compressions of the indexes.
     pub fn compressions(mut self, compressions: &[Compression]) -> Self {
         self.compressions = compressions.to_vec();
@@ -104,8 +113,11 @@ impl Suite {
     pub fn write(&self, base: &Path, signer: Option<(&Gpg, &str)>) {
         let directory = self.path(base);
         let mut list = String::new();
-        for ((component, architecture), stanzas) in &self.packages {
+        let packages = self.packages.iter().map(|((component, architecture), stanzas)| {
             let stem = if component.is_empty() { "Packages".to_owned() } else { format!("{component}/binary-{architecture}/Packages") };
+            (stem, stanzas)
+        });
+        for (stem, stanzas) in packages.chain(self.listed.iter().map(|(stem, text)| (stem.clone(), text))) {
             for compression in &self.compressions {
                 let bytes = compression.compress(stanzas.as_bytes());
                 let path = directory.join(format!("{stem}{}", compression.suffix()));

@@ -1,0 +1,43 @@
+//! `pintree gc`.
+
+use super::Exit;
+use super::args::{Format, Gc, Global};
+use super::ui::{Ui, human_size};
+use crate::ops::Error;
+use crate::ops::gc::{self, Options};
+use crate::store::RefName;
+use serde_json::json;
+
+/// Runs the verb.
+pub fn run(global: &Global, args: &Gc, ui: &mut Ui) -> Result<Exit, Error> {
+    let options = Options { dry_run: args.dry_run, older_than: args.older_than };
+    let report = gc::gc(&mut super::session(global, ui), &options)?;
+    let (packages, images): (Vec<&RefName>, Vec<&RefName>) = report.refs.iter().partition(|name| name.package_digest().is_some());
+    for name in images.iter().chain(&packages) {
+        ui.detail(if args.dry_run { "Would drop" } else { "Dropped" }, name.as_str());
+    }
+    let text = match ui.format() {
+        Format::Json => super::pretty(&json!({
+            "dry-run": args.dry_run,
+            "lockfiles": report.lockfiles,
+            "refs": report.refs.iter().map(RefName::as_str).collect::<Vec<_>>(),
+            "objects": report.store.objects,
+            "kept": report.store.kept,
+            "bytes": report.store.bytes,
+            "cache": report.cache,
+        })),
+        Format::Markdown | Format::Human => {
+            let would = if args.dry_run { "would drop" } else { "dropped" };
+            let (packages, images) = (count(packages.len(), "package"), count(images.len(), "image"));
+            let (objects, bytes) = (count(report.store.objects, "object"), human_size(report.store.bytes));
+            let (kept, cache) = (count(report.store.kept, "object"), human_size(report.cache));
+            format!("{would} {packages} and {images}: {objects}, {bytes}; {kept} stay\n{would} {cache} of cached indexes\n")
+        }
+    };
+    ui.result(&text);
+    Ok(Exit::Done)
+}
+
+fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}

@@ -1,0 +1,67 @@
+//! `pintree verify`.
+
+use super::Exit;
+use super::args::{Format, Global, Manifests};
+use super::ui::{Style, Ui};
+use crate::ops::Error;
+use crate::ops::verify::{self, Check, FindingKind};
+use serde_json::{Value, json};
+
+/// Runs the verb.
+pub fn run(global: &Global, args: &Manifests, ui: &mut Ui) -> Result<Exit, Error> {
+    let checks = verify::verify(&mut super::session(global, ui), &args.manifests)?;
+    let findings = || checks.iter().flat_map(|check| &check.findings);
+    let exit = match (findings().next(), findings().any(|finding| finding.kind == FindingKind::Damage)) {
+        (None, _) => Exit::Done,
+        (Some(_), false) => Exit::Findings,
+        (Some(_), true) => Exit::Integrity,
+    };
+    let text = match ui.format() {
+        Format::Json => super::pretty(&json!({"ok": exit == Exit::Done, "checks": checks.iter().map(check_json).collect::<Vec<_>>()})),
+        Format::Markdown => markdown(&checks),
+        Format::Human => checks.iter().map(|check| human(check, ui)).collect(),
+    };
+    ui.result(&text);
+    if exit == Exit::Integrity {
+        ui.note("hint: what is damaged in `_build/ostree` comes back with a build when the directory is removed");
+    }
+    Ok(exit)
+}
+
+fn human(check: &Check, ui: &Ui) -> String {
+    let mark = if check.findings.is_empty() { ui.styled(Style::Good, "ok    ") } else { ui.styled(Style::Bad, "failed") };
+    let summary = if check.summary.is_empty() { String::new() } else { format!(": {}", check.summary) };
+    let mut text = format!("{mark}  {} {}{summary}\n", check.manifest, check.subject);
+    for finding in &check.findings {
+        text.push_str(&format!("        {}\n", finding.text));
+    }
+    text
+}
+
+fn markdown(checks: &[Check]) -> String {
+    let mut text = "| check | result |\n|---|---|\n".to_owned();
+    for check in checks {
+        let result = if check.findings.is_empty() {
+            format!("ok: {}", check.summary)
+        } else {
+            check.findings.iter().map(|finding| finding.text.replace('|', "\\|")).collect::<Vec<_>>().join("<br>")
+        };
+        text.push_str(&format!("| {} {} | {result} |\n", check.manifest, check.subject));
+    }
+    text
+}
+
+fn check_json(check: &Check) -> Value {
+    let findings: Vec<Value> = check
+        .findings
+        .iter()
+        .map(|finding| {
+            let kind = match finding.kind {
+                FindingKind::Difference => "difference",
+                FindingKind::Damage => "damage",
+            };
+            json!({"kind": kind, "text": finding.text})
+        })
+        .collect();
+    json!({"manifest": check.manifest, "subject": check.subject, "summary": check.summary, "findings": findings})
+}

@@ -1,0 +1,37 @@
+//! Requests that name a path.
+
+use crate::environment::TestEnv;
+
+const PATHS: &str = "[image.kiosk]\nvariant = \"custom\"\npackages = [\"/bin/tool\"]\n";
+
+#[test]
+fn the_package_that_ships_a_path_is_locked() {
+    let environment = TestEnv::new();
+    environment.publish(true);
+    environment.manifest("edge", PATHS);
+    insta::assert_snapshot!(environment.run(&["lock"]).all(), @"");
+    // Without the repository the answer is known; with the file list gone, too.
+    let lock = std::fs::read(environment.project().join("lockfiles/edge.lock")).unwrap();
+    assert_eq!(environment.run(&["lock", "--upgrade"]).code, 0);
+    assert_eq!(std::fs::read(environment.project().join("lockfiles/edge.lock")).unwrap(), lock);
+    insta::assert_snapshot!(environment.run(&["why", "kiosk", "libtwo"]).all(), @"");
+    assert_eq!(environment.run(&["build"]).code, 0);
+    let imported = environment.run(&["why", "kiosk", "libtwo"]);
+    assert_eq!(imported.all(), environment.run(&["why", "kiosk", "libtwo"]).all());
+}
+
+#[test]
+fn a_path_that_nobody_ships_has_no_solution() {
+    let environment = TestEnv::new();
+    environment.publish(true);
+    environment.manifest("edge", "[image.kiosk]\npackages = [\"/usr/bin/none\"]\n");
+    insta::assert_snapshot!(environment.run(&["lock"]).all(), @"");
+}
+
+#[test]
+fn a_repository_without_file_lists_says_so() {
+    let environment = TestEnv::new();
+    environment.publish(false);
+    environment.manifest("edge", PATHS);
+    insta::assert_snapshot!(environment.run(&["lock"]).all(), @"");
+}
