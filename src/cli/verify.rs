@@ -23,7 +23,7 @@ pub fn run(global: &Global, args: &Manifests, ui: &mut Ui) -> Result<Exit, Error
     };
     ui.result(&text);
     if exit == Exit::Integrity {
-        ui.note("hint: what is damaged in `_build/ostree` comes back with a build when the directory is removed");
+        ui.note("hint: remove `_build/ostree` and run `pintree build`; packages come back from the mirrors");
     }
     Ok(exit)
 }

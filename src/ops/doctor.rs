@@ -258,7 +258,7 @@ fn mirrors(session: &Session<'_>, manifests: &[Manifest]) -> Vec<Finding> {
         }
         let mut body = Vec::new();
         found.push(match client.get(&join(&directory, "Release"), Limit::AtMost(MAX_RELEASE), &mut body) {
-            Err(error) if error.kind() != ErrorKind::Missing => {
+            Err(error) if error.kind() != ErrorKind::Missing || base.scheme() == "file" => {
                 let mend = "pintree --mirror ARCHIVE=URL, or mirrors.toml; --offline uses what is there";
                 finding(subject, State::Missing, format!("{} of repository `{}`: {error}", shown(&base), repo.name), mend)
             }

@@ -74,7 +74,10 @@ pub fn verify(session: &mut Session<'_>, paths: &[PathBuf]) -> Result<Vec<Check>
 fn keys(manifest: &Manifest, lockfile: Option<&Lockfile>) -> String {
     let Some(lockfile) = lockfile else { return String::new() };
     let keys: usize = lockfile.repos().values().map(|repo| repo.signed_by.len()).sum();
-    let mut summary = format!("fits `{}.toml`; {} repositories, {keys} keys", manifest.name, lockfile.repos().len());
+    let repos = lockfile.repos().len();
+    let plural = |count: usize, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
+    let (repos, keys) = (plural(repos, "repository", "repositories"), plural(keys, "key", "keys"));
+    let mut summary = format!("fits `{}.toml`; {repos}, {keys}", manifest.name);
     for (name, repo) in lockfile.repos() {
         if repo.steering.trust == Trust::None {
             summary.push_str(&format!("; `{name}` is trusted without a signature"));

@@ -16,8 +16,19 @@ fn told(ran: &Ran) -> String {
 #[test]
 fn a_host_that_has_everything_is_well() {
     let environment = TestEnv::with_project();
-    insta::assert_snapshot!(told(&environment.run(&["doctor"])), @"");
-    insta::assert_snapshot!(environment.run(&["--offline", "doctor"]).stdout.lines().last().unwrap(), @"");
+    insta::assert_snapshot!(told(&environment.run(&["doctor"])), @"
+    exit 0
+    ok       ninja: [TEXT]
+    ok       pintree-ostree: beside pintree
+    ok       file system: `_build` has user xattrs, hard links and unnamed files
+    ok       free space: [TEXT]
+    ok       cache: `[DIR]/cache/pintree` can be written to
+    ok       clock: not behind any index that was read
+    ok       manifests: 1 can be read
+    ok       apt sources: [TEXT]
+    ok       mirror: file://[DIR]/www answers
+    ");
+    insta::assert_snapshot!(environment.run(&["--offline", "doctor"]).stdout.lines().last().unwrap(), @"note     mirror: not tried, because of --offline");
 }
 
 #[test]
@@ -25,7 +36,18 @@ fn names_what_mends_it() {
     let environment = TestEnv::with_project().without_programs();
     std::fs::write(environment.project().join("manifests/bad.toml"), "arches = 1\n").unwrap();
     environment.unpublish();
-    insta::assert_snapshot!(told(&environment.run(&["doctor"])), @"");
+    insta::assert_snapshot!(told(&environment.run(&["doctor"])), @"
+    exit 7
+    missing  ninja: cannot start `ninja` ► apt-get install ninja-build
+    ok       pintree-ostree: beside pintree
+    ok       file system: `_build` has user xattrs, hard links and unnamed files
+    ok       free space: [TEXT]
+    ok       cache: `[DIR]/cache/pintree` can be written to
+    ok       clock: not behind any index that was read
+    missing  manifests: cannot read `manifests/bad.toml` ► pintree lock --check says what is wrong in them
+    ok       apt sources: [TEXT]
+    missing  mirror: file://[DIR]/www of repository `test`: `file://[DIR]/www/dists/stable/Release` does not exist ► pintree --mirror ARCHIVE=URL, or mirrors.toml; --offline uses what is there
+    ");
     let json: serde_json::Value = serde_json::from_str(&environment.run(&["doctor", "--format", "json"]).stdout).unwrap();
     assert_eq!(json["ok"], false);
 }

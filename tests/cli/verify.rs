@@ -27,18 +27,64 @@ fn files(directory: &Path, ending: &str, found: &mut Vec<PathBuf>) {
 #[test]
 fn follows_the_chain_from_manifest_to_image() {
     let environment = TestEnv::with_project();
-    insta::assert_snapshot!(told(&environment.run(&["verify"])), @"");
+    insta::assert_snapshot!(told(&environment.run(&["verify"])), @"
+    exit 0
+    ok      edge lockfile: fits `edge.toml`; 1 repository, 1 key
+    ok      edge packages: 0 of 8 imported, 0 objects
+    ok      edge image kiosk armhf: not built yet
+    ok      edge closure kiosk armhf: 5 packages, 4 dependencies
+    ok      edge image kiosk amd64: not built yet
+    ok      edge closure kiosk amd64: 4 packages, 3 dependencies
+    ok      edge image small armhf: not built yet
+    ok      edge closure small armhf: 2 packages, 0 dependencies
+    ok      edge image small amd64: not built yet
+    ok      edge closure small amd64: 2 packages, 0 dependencies
+       Reading `test` stable
+    ");
     assert_eq!(environment.run(&["build", "kiosk", "--arch", "armhf"]).code, 0);
-    insta::assert_snapshot!(told(&environment.run(&["verify", "manifests/edge.toml"])), @"");
+    insta::assert_snapshot!(told(&environment.run(&["verify", "manifests/edge.toml"])), @"
+    exit 0
+    ok      edge lockfile: fits `edge.toml`; 1 repository, 1 key
+    ok      edge packages: 5 of 8 imported, 54 objects
+    ok      edge image kiosk armhf: commit [COMMIT]
+    ok      edge closure kiosk armhf: 5 packages, 4 dependencies
+    ok      edge image kiosk amd64: not built yet
+    ok      edge closure kiosk amd64: 4 packages, 3 dependencies
+    ok      edge image small armhf: not built yet
+    ok      edge closure small armhf: 2 packages, 0 dependencies
+    ok      edge image small amd64: not built yet
+    ok      edge closure small amd64: 2 packages, 0 dependencies
+       Reading `test` stable
+    ");
 }
 
 #[test]
 fn finds_a_lockfile_of_another_manifest() {
     let environment = TestEnv::with_project();
     environment.manifest("edge", "[image.kiosk]\npackages = [\"app\", \"tool\"]\n[image.small]\npackages = [\"libtwo\"]\n");
-    insta::assert_snapshot!(told(&environment.run(&["verify"])), @"");
+    insta::assert_snapshot!(told(&environment.run(&["verify"])), @"
+    exit 1
+    failed  edge lockfile
+            image `kiosk`: request `tool` was added
+    ok      edge packages: 0 of 8 imported, 0 objects
+    ok      edge image kiosk armhf: not built yet
+    failed  edge closure kiosk armhf: 5 packages, 4 dependencies
+            no package meets the request `tool`
+    ok      edge image kiosk amd64: not built yet
+    failed  edge closure kiosk amd64: 4 packages, 3 dependencies
+            no package meets the request `tool`
+    ok      edge image small armhf: not built yet
+    ok      edge closure small armhf: 2 packages, 0 dependencies
+    ok      edge image small amd64: not built yet
+    ok      edge closure small amd64: 2 packages, 0 dependencies
+       Reading `test` stable
+    ");
     std::fs::remove_file(environment.project().join("lockfiles/edge.lock")).unwrap();
-    insta::assert_snapshot!(told(&environment.run(&["verify"])), @"");
+    insta::assert_snapshot!(told(&environment.run(&["verify"])), @"
+    exit 1
+    failed  edge lockfile
+            there is no lockfile
+    ");
 }
 
 #[test]
@@ -59,7 +105,12 @@ fn finds_a_closure_that_is_not_whole() {
         .flat_map(|check| check["findings"].as_array().unwrap())
         .map(|f| f["text"].as_str().unwrap())
         .collect();
-    insta::assert_snapshot!(texts.join("\n"), @"");
+    insta::assert_snapshot!(texts.join("\n"), @"
+    no image has `postfix` 3.7 amd64
+    no image has `postfix` 3.7 armhf
+    `app 1.0`: Depends `mail-agent | exim` is not met
+    `app 1.0`: Depends `mail-agent | exim` is not met
+    ");
 }
 
 #[test]

@@ -5,9 +5,36 @@ use crate::environment::TestEnv;
 #[test]
 fn shows_the_shortest_ways_for_each_architecture() {
     let environment = TestEnv::with_project();
-    insta::assert_snapshot!(environment.run(&["why", "kiosk", "libtwo"]).all(), @"");
-    insta::assert_snapshot!(environment.run(&["why", "edge/kiosk", "postfix", "--arch", "amd64"]).all(), @"");
-    insta::assert_snapshot!(environment.run(&["--format", "markdown", "why", "kiosk", "base"]).all(), @"");
+    insta::assert_snapshot!(environment.run(&["why", "kiosk", "libtwo"]).all(), @"
+    exit 0
+    libtwo 2.0 in edge/kiosk for armhf
+      request `app`
+      └─ app 1.0
+         └─ libone 1.2-1 (Depends: libone (>= 1))
+            └─ libtwo 2.0 (Depends: libtwo (>= 2))
+
+    libtwo 2.0 in edge/kiosk for amd64
+      request `app`
+      └─ app 1.0
+         └─ libtwo 2.0 (Depends: libtwo)
+       Reading `test` stable
+    ");
+    insta::assert_snapshot!(environment.run(&["why", "edge/kiosk", "postfix", "--arch", "amd64"]).all(), @"
+    exit 0
+    postfix 3.7 in edge/kiosk for amd64
+      request `app`
+      └─ app 1.0
+         └─ postfix 3.7 (Depends: mail-agent | exim)
+       Reading `test` stable
+    ");
+    insta::assert_snapshot!(environment.run(&["--format", "markdown", "why", "kiosk", "base"]).all(), @"
+    exit 0
+    `base` 1 in `edge/kiosk` for armhf, amd64:
+
+    - variant `essential` → `base`
+    - request `app` → `app` → `base` (Pre-Depends: base)
+       Reading `test` stable
+    ");
     let json = environment.run(&["--format", "json", "why", "small", "libtwo"]);
     let value: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!(value["answers"][0]["arches"], serde_json::json!(["armhf", "amd64"]));
@@ -17,17 +44,46 @@ fn shows_the_shortest_ways_for_each_architecture() {
 #[test]
 fn says_where_a_package_is_instead() {
     let environment = TestEnv::with_project();
-    insta::assert_snapshot!(environment.run(&["why", "small", "app"]).all(), @"");
-    insta::assert_snapshot!(environment.run(&["why", "kiosk", "libone", "--arch", "amd64"]).all(), @"");
-    insta::assert_snapshot!(environment.run(&["why", "kiosk", "libtow"]).all(), @"");
-    insta::assert_snapshot!(environment.run(&["why", "kisok", "app"]).all(), @"");
+    insta::assert_snapshot!(environment.run(&["why", "small", "app"]).all(), @"
+    exit 1
+    error: `app` is not in the image `edge/small` for armhf, amd64; it is in edge/kiosk for armhf, amd64
+    ");
+    insta::assert_snapshot!(environment.run(&["why", "kiosk", "libone", "--arch", "amd64"]).all(), @"
+    exit 1
+    error: `libone` is not in the image `edge/kiosk` for amd64; it is in edge/kiosk for armhf
+    ");
+    insta::assert_snapshot!(environment.run(&["why", "kiosk", "libtow"]).all(), @"
+    exit 2
+    error: no lockfile has a package `libtow`; did you mean `libtwo`?
+    ");
+    insta::assert_snapshot!(environment.run(&["why", "kisok", "app"]).all(), @"
+    exit 2
+    error: there is no image `kisok`; there are: `edge/kiosk`, `edge/small`
+    ");
 }
 
 #[test]
 fn draws_the_tree() {
     let environment = TestEnv::with_project();
-    insta::assert_snapshot!(environment.run(&["tree", "kiosk", "--arch", "armhf"]).all(), @"");
-    insta::assert_snapshot!(environment.run(&["tree", "kiosk", "--depth", "1", "--format", "markdown", "--arch", "amd64"]).all(), @"");
+    insta::assert_snapshot!(environment.run(&["tree", "kiosk", "--arch", "armhf"]).all(), @"
+    exit 0
+    edge/kiosk for armhf: 5 packages
+    ├─ app 1.0 [request `app`]
+    │  ├─ base 1 [Pre-Depends]
+    │  ├─ libone 1.2-1
+    │  │  └─ libtwo 2.0
+    │  └─ postfix 3.7
+    └─ base 1 [variant `essential`]
+       Reading `test` stable
+    ");
+    insta::assert_snapshot!(environment.run(&["tree", "kiosk", "--depth", "1", "--format", "markdown", "--arch", "amd64"]).all(), @"
+    exit 0
+    `edge/kiosk` for amd64: 4 packages
+
+    - `app` 1.0 [request `app`]
+    - `base` 1 [variant `essential`]
+       Reading `test` stable
+    ");
     let json = environment.run(&["--format", "json", "tree", "small"]);
     let value: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!(value["images"][0]["packages"].as_array().unwrap().len(), 2);
@@ -50,5 +106,10 @@ fn never_guesses() {
     std::fs::remove_dir_all(environment.project().join("../cache")).unwrap();
     let empty = pintree::testkit::repo::Suite::new("stable").packages("main", "armhf", "").packages("main", "amd64", "");
     environment.publish_suite(&empty);
-    insta::assert_snapshot!(environment.run(&["why", "kiosk", "libtwo"]).all(), @"");
+    insta::assert_snapshot!(environment.run(&["why", "kiosk", "libtwo"]).all(), @"
+    exit 4
+       Reading `test` stable
+    error: 5 packages are neither imported nor listed by a verified index: `app 1.0 armhf`, `base 1 armhf`, `libone 1.2-1 armhf`, `libtwo 2.0 all`, `postfix 3.7 armhf`
+    hint: `pintree build` imports them; where the archive has moved on, `pintree lock --upgrade`
+    ");
 }
