@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 const CODES: [(u8, &str); 10] = [
     (0, "done"),
-    (1, "findings: a stale lockfile with `--check` or `--locked`, a failed check of `verify`"),
+    (1, "findings: a stale lockfile with `--check` or `--locked`, a failed check of `verify`, `why` of a package that is not in the image"),
     (2, "usage, or a faulty manifest"),
     (3, "no solution, or a requested package that no repository has"),
     (4, "network, or a package that is nowhere to be found"),
