@@ -6,6 +6,7 @@ use crate::ninja::{self, Layout};
 use crate::pkg::{Architecture, Sha256};
 use crate::plan::{self, Plan};
 use crate::repo::Mirrors;
+use crate::step::import;
 use crate::step::outcome::{self, Outcome};
 use crate::store::{Checksum, RefName, Repo};
 use crate::util::fs::write_if_changed;
@@ -74,10 +75,10 @@ pub fn build(session: &mut Session<'_>, options: &Options) -> Result<Report, Err
     create_directory(&generated)?;
     let guard = exclusive(session, &generated)?;
     let store = Repo::init(&session.project.store())?;
+    let sources = write_files(session, &chosen, &plan)?;
     if session.offline {
-        refuse_missing(&store, &plan)?;
+        refuse_missing(&store, &plan, &sources, options.archives.as_deref())?;
     }
-    write_files(session, &chosen, &plan)?;
     let outcomes = run(session, options)?;
     drop(guard);
     let images = plan.composes.iter().map(|compose| built(&store, &plan, compose)).collect::<Result<_, _>>()?;
@@ -128,10 +129,19 @@ fn exclusive(session: &mut Session<'_>, generated: &Path) -> Result<File, Error>
     Ok(file)
 }
 
-fn refuse_missing(store: &Repo, plan: &Plan) -> Result<(), Error> {
+/// Names what is neither in the store nor, as a file, on this machine, before anything is tried.
+fn refuse_missing(store: &Repo, plan: &Plan, sources: &Mirrors, archives: Option<&Path>) -> Result<(), Error> {
+    let is_file = |place: &plan::Place| {
+        let urls = sources.addresses(&format!("{}/{}", place.manifest, place.repo));
+        urls.is_ok_and(|urls| urls.iter().any(|url| url.scheme() == "file"))
+    };
+    let is_kept = |import: &plan::Import| {
+        let file = archives.map(|directory| import::kept_file(directory, &import.name, &import.version, &import.architecture));
+        file.is_some_and(|file| file.exists())
+    };
     let mut missing = vec![];
     for (digest, import) in &plan.imports {
-        if store.read_ref(&RefName::deb(digest))?.is_none() {
+        if store.read_ref(&RefName::deb(digest))?.is_none() && !is_kept(import) && !import.from.iter().any(is_file) {
             missing.push(format!("{} {} {}", import.name, import.version, import.architecture));
         }
     }
@@ -139,7 +149,7 @@ fn refuse_missing(store: &Repo, plan: &Plan) -> Result<(), Error> {
     if missing.is_empty() { Ok(()) } else { Err(Error::Missing { missing }) }
 }
 
-fn write_files(session: &mut Session<'_>, chosen: &[Chosen], plan: &Plan) -> Result<(), Error> {
+fn write_files(session: &mut Session<'_>, chosen: &[Chosen], plan: &Plan) -> Result<Mirrors, Error> {
     let generated = session.project.generated();
     let write = |name: &str, text: &str| {
         let path = generated.join(name);
@@ -157,7 +167,7 @@ fn write_files(session: &mut Session<'_>, chosen: &[Chosen], plan: &Plan) -> Res
     sources.save(&generated.join("sources.toml"))?;
     write("rules.ninja", ninja::RULES)?;
     write("build.ninja", &ninja::render(plan, &layout))?;
-    Ok(())
+    Ok(sources)
 }
 
 fn run(session: &mut Session<'_>, options: &Options) -> Result<Vec<Outcome>, Error> {

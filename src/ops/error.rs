@@ -227,7 +227,7 @@ pub enum Error {
         status: std::process::ExitStatus,
     },
     /// Packages are not in the store, and the network is off.
-    #[error("{} packages are not in the store, and the network is off: {}", missing.len(), list(.missing))]
+    #[error("not in the store, and the network is off: {}", list(.missing))]
     Missing {
         /// Name and version of each.
         missing: Vec<String>,

@@ -48,7 +48,7 @@ fn an_empty_store_says_which_packages_are_missing() {
     archive.server.take_log();
     let failed = project.run(&["--offline", "build"]).exits(4);
     insta::assert_snapshot!(failed.talk(), @"
-    error: 5 packages are not in the store, and the network is off: `app 1.0-1 armhf`, `app-data 1.0-1 all`, `base-files 12.4 armhf`, `libapp1 1.0-1 armhf`, `tool 1:2.5-3 armhf`
+    error: not in the store, and the network is off: `app 1.0-1 armhf`, `app-data 1.0-1 all`, `base-files 12.4 armhf`, `libapp1 1.0-1 armhf`, `tool 1:2.5-3 armhf`
     hint: run `pintree build` once with the network on
     ");
     let failed = project.run(&["--offline", "--format", "json", "build"]).exits(4);
@@ -119,4 +119,26 @@ fn a_dead_server_is_the_networks_fault() {
     project.write("manifests/main.toml", &manifest);
     let failed = project.run(&["build"]).exits(4);
     failed.says(&["cannot get `http://127.0.0.1:1/pool/main/", "hint: what was imported is kept; run `pintree build` again"]);
+}
+
+#[test]
+fn kept_package_files_are_as_good_as_the_store() {
+    needs!();
+    let archive = Archive::new(&universe::app("armhf"));
+    let project = Project::new(&archive, universe::APP);
+    let keep = ["build", "--keep-archives", "kept", "--format", "json"];
+    let built = project.ok(&keep).images();
+    let count = || std::fs::read_dir(project.path("kept")).unwrap().count();
+    assert_eq!(count(), 5);
+    std::fs::remove_dir_all(project.path("_build")).unwrap();
+    archive.server.take_log();
+    assert_eq!(project.ok(&[&["--offline"][..], &keep].concat()).images(), built);
+    assert_eq!(archive.server.take_lines(), [""; 0]);
+    // One that is not what the lockfile says is no use.
+    std::fs::remove_dir_all(project.path("_build")).unwrap();
+    std::fs::write(project.path("kept/tool_2.5-3_armhf.deb"), "tool").unwrap();
+    project.run(&[&["--offline"][..], &keep].concat()).exits(4).says(&["tool 1:2.5-3 armhf"]);
+    assert_eq!(project.ok(&keep).images(), built);
+    assert_eq!(archive.server.take_lines(), ["200 /pool/main/t/tool/tool_2.5-3_armhf.deb"]);
+    assert_eq!(count(), 5);
 }

@@ -72,7 +72,10 @@ pub fn run<S>(
         return Ok(Imported { name, commit, present: true, fetched: 0 });
     }
     let mut download = Download::new(&repo, arguments.size)?;
-    let kept = arguments.archives.as_deref().map(|directory| directory.join(kept_name(arguments)));
+    let kept = arguments
+        .archives
+        .as_deref()
+        .map(|directory| kept_file(directory, &arguments.package, &arguments.version, &arguments.architecture));
     let mut fetched = 0;
     if !kept.as_deref().is_some_and(|path| download.copy_kept(path, &arguments.sha256)) {
         download.restart().map_err(Error::io("write", &arguments.store))?;
@@ -124,10 +127,10 @@ fn package(arguments: &Arguments) -> String {
     format!("{} {} {}", arguments.package, arguments.version, arguments.architecture)
 }
 
-/// The name a kept file has, as in apt's own cache apart from the epoch.
-fn kept_name(arguments: &Arguments) -> String {
-    let version = crate::pkg::version::without_epoch(&arguments.version);
-    format!("{}_{version}_{}.deb", arguments.package, arguments.architecture)
+/// Where a package file is kept: below `directory`, named as in apt's own cache apart from the epoch.
+pub fn kept_file(directory: &Path, package: &str, version: &str, architecture: &Architecture) -> PathBuf {
+    let version = crate::pkg::version::without_epoch(version);
+    directory.join(format!("{package}_{version}_{architecture}.deb"))
 }
 
 #[cfg(test)]
