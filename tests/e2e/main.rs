@@ -15,6 +15,7 @@ mod lock;
 mod mirrors;
 mod offline;
 mod pipeline;
+mod places;
 mod real;
 mod reproducible;
 mod trust;
