@@ -1,11 +1,12 @@
 //! `pintree lock`: read the repositories, solve every image, write the lockfile, say what changed.
 
 use super::indexes::Indexes;
+use super::preferences::Known;
 use super::{Error, Session, Stale, steering};
 use crate::lock::{self, Change, Lockfile, Parts, Place, Steering};
 use crate::manifest::{self, Manifest};
 use crate::pkg::{Architecture, Hold, Pin};
-use crate::resolve::{self, Chosen, Preference, Problem, SolvedBy};
+use crate::resolve::{self, Chosen, Problem, SolvedBy};
 use crate::util::fs::write_if_changed;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -183,6 +184,7 @@ fn solve(session: &mut Session<'_>, manifest: &Manifest, old: Option<&Lockfile>,
     let mut places: BTreeMap<Pin, Vec<Place>> = BTreeMap::new();
     for architecture in architectures(manifest) {
         let universe = indexes.universe(session, manifest, &architecture)?;
+        let mut known = Known::new(manifest, &architecture, old, upgrade);
         for image in manifest.images_parents_first() {
             if !image.arches.contains(&architecture) {
                 continue;
@@ -200,7 +202,7 @@ fn solve(session: &mut Session<'_>, manifest: &Manifest, old: Option<&Lockfile>,
                 requests,
                 steering: resolved.steering(&architecture),
                 holds: holds.clone(),
-                preferences: preferences(manifest, &image.name, &architecture, old, upgrade, &pins),
+                preferences: known.preferences(&image.name),
                 files: &|path| files.owners(path),
             };
             let solution = resolve::resolve(&problem).map_err(|error| Error::resolve(error, manifest, &image.name, &architecture))?;
@@ -214,8 +216,9 @@ fn solve(session: &mut Session<'_>, manifest: &Manifest, old: Option<&Lockfile>,
             for chosen in &solution.packages {
                 places.entry(chosen.pin.clone()).or_insert_with(|| places_of(chosen));
             }
-            pins.insert((image.name.clone(), architecture.clone()), solution.pins());
+            known.solved(&image.name, solution.pins());
         }
+        pins.extend(known.into_solved().into_iter().map(|(image, solved)| ((image, architecture.clone()), solved)));
     }
     record(session, manifest, &indexes)?;
     let ids = old.map(|old| old.ids().clone()).unwrap_or_default();
@@ -258,30 +261,6 @@ fn active_holds(session: &mut Session<'_>, manifest: &Manifest) -> Vec<Hold> {
         session.talk.warn(&format!("the hold on `{}` ran out on {until} and holds nothing any more", hold.package));
     }
     active
-}
-
-/// What to keep where it still fits: the old lock's pins, then the extended image's, then the other images'.
-fn preferences(
-    manifest: &Manifest,
-    image: &str,
-    architecture: &Architecture,
-    old: Option<&Lockfile>,
-    upgrade: &Upgrade,
-    solved: &BTreeMap<(String, Architecture), Vec<Pin>>,
-) -> Vec<Preference> {
-    let kept = |image: &str| -> Vec<Pin> {
-        let pins = old.filter(|_| *upgrade != Upgrade::All).and_then(|old| old.pins(image, architecture).ok()).unwrap_or_default();
-        let moves = |pin: &Pin| matches!(upgrade, Upgrade::Packages(names) if names.contains(&pin.name) || names.contains(&pin.source));
-        pins.into_iter().filter(|pin| !moves(pin)).collect()
-    };
-    let current = |image: &str| solved.get(&(image.to_owned(), architecture.clone())).cloned().unwrap_or_else(|| kept(image));
-    let mut preferences = vec![Preference { choices: true, pins: kept(image) }];
-    let parent = manifest.images[image].extends.as_deref();
-    preferences.extend(parent.map(|parent| Preference { choices: true, pins: current(parent) }));
-    let others = manifest.images.keys().filter(|name| *name != image && Some(name.as_str()) != parent);
-    preferences.extend(others.map(|name| Preference { choices: false, pins: current(name) }));
-    preferences.retain(|preference| !preference.pins.is_empty());
-    preferences
 }
 
 /// Everything that `manifest` says about the solver, for those who compare lockfiles.

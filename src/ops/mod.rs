@@ -13,6 +13,7 @@ pub mod graph;
 mod indexes;
 pub mod lock;
 pub mod network;
+mod preferences;
 mod project;
 mod steering;
 mod targets;
