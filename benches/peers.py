@@ -326,7 +326,7 @@ def compose(bench, name, must, aim):
 
     def ostree(directory):
         copy_project(imported, directory)
-        return run(["ostree", f"--repo={directory}/_build/ostree", "commit", "-b", "image", *words, *COMMIT], env=bench.environment, log=directory / "log")
+        return run(["ostree", f"--repo={directory}/_build/ostree", "commit", "-b", "peer", *words, *COMMIT], env=bench.environment, log=directory / "log")
 
     got = bench.compare(f"compose-{name}", {"ours": ours, "ostree": ostree})
     bench.ratio(f"compose-{name}", f"{len(words)} packages / ostree commit --tree=ref", got["ours"], got["ostree"], must, aim)
@@ -377,7 +377,7 @@ def change_l(bench):
             f"set -e\ncd {directory}\nar x {deb}\n"
             f"ostree --repo={repo} commit -b new/data --tree=tar=data.tar.xz {' '.join(COMMIT)}\n"
             f"ostree --repo={repo} commit -b new/control --tree=tar=control.tar.xz {' '.join(COMMIT)}\n"
-            f"xargs ostree --repo={repo} commit -b image {' '.join(COMMIT)} --tree=ref=new/data <words\n"
+            f"xargs ostree --repo={repo} commit -b peer {' '.join(COMMIT)} --tree=ref=new/data <words\n"
         )
         (directory / "words").write_text("\n".join(merged))
         return run(["sh", script], env=bench.environment, log=directory / "log")
