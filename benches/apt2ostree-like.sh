@@ -5,6 +5,7 @@
 #   import REPO DEB DIGEST   unpack a local .deb; one commit of its payload, one of its control files
 #   fetch REPO URL DIGEST    download and check first
 #   info REPO DIGEST NAME    the package's share of the dpkg database, as a third commit
+#   status REPO, available REPO   the two files of the database that all packages share, as a commit
 #   merge REPO BRANCH REFS   one commit of all refs that the file REFS lists
 set -euo pipefail
 flags=(--no-bindings --orphan --timestamp=0)
@@ -29,19 +30,22 @@ case $verb in
     digest=$3 name=$4 database=$scratch/out/var/lib/dpkg
     mkdir -p "$database/info"
     ostree --repo="$repo" checkout -UH "deb/$digest/control" "$scratch/control"
-    if grep -q '^Multi-Arch: same' "$scratch/control/control"; then name=$name:armhf; fi
+    if [ "$(awk '/^Multi-Arch:/ { print $2 }' "$scratch/control/control")" = same ]; then
+      name=$name:$(awk '/^Architecture:/ { print $2 }' "$scratch/control/control")
+    fi
     ostree --repo="$repo" ls -R "deb/$digest/data" --nul-filenames-only | tr '\0' '\n' | sed 's,^/$,/.,' >"$database/info/$name.list"
     for member in "$scratch"/control/*; do
       [ "${member##*/}" = control ] || mv "$member" "$database/info/$name.${member##*/}"
     done
     (cat "$scratch/control/control"; echo 'Status: install ok unpacked'; echo) >"$repo/../status.$digest"
+    (cat "$scratch/control/control"; echo) >"$repo/../available.$digest"
     ostree --repo="$repo" commit -b "deb/$digest/info" --tree=dir="$scratch/out" "${flags[@]}" --owner-uid=0 --owner-gid=0 --no-xattrs >/dev/null
     ;;
   merge) sed 's/^/--tree=ref=/' "$4" | xargs ostree --repo="$repo" commit -b "$3" "${flags[@]}" >/dev/null ;;
-  status)
+  status | available)
     mkdir -p "$scratch/out/var/lib/dpkg"
-    cat "$repo"/../status.* >"$scratch/out/var/lib/dpkg/status"
-    ostree --repo="$repo" commit -b image/status --tree=dir="$scratch/out" "${flags[@]}" --owner-uid=0 --owner-gid=0 --no-xattrs >/dev/null
+    cat "$repo"/../"$verb".* >"$scratch/out/var/lib/dpkg/$verb"
+    ostree --repo="$repo" commit -b "image/$verb" --tree=dir="$scratch/out" "${flags[@]}" --owner-uid=0 --owner-gid=0 --no-xattrs >/dev/null
     ;;
   *) echo "unknown verb $verb" >&2; exit 2 ;;
 esac

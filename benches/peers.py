@@ -61,7 +61,6 @@ class Bench:
         self.archive = self.mirror / "mirror/debian"
         self.lines = []
         self.notes = []
-        shutil.rmtree(self.work, ignore_errors=True)
         self.work.mkdir(parents=True)
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("PINTREE_", "XDG_", "APT_"))}
         self.environment.update(LC_ALL="C.UTF-8", HOME=str(self.work / "home"), CI="")
@@ -79,9 +78,8 @@ class Bench:
                 sample = side(directory)
                 samples[name].append(sample)
                 say(f"{row:12} {name:12} {number + 1}/{runs or self.runs}  CPU {sample.cpu:7.3f} s  wall {sample.wall:7.3f} s  {sample.rss:5.0f} MB")
-        # Deleting just before a run that writes makes the file system's share of it several times larger.
-        for path in self.work.glob(f"{row}-*"):
-            shutil.rmtree(path, ignore_errors=True)
+        # What is deleted now would make ext4's share of all that is written in the next minutes several times larger:
+        # everything goes at the very end.
         os.sync()
         return {name: median(list_) for name, list_ in samples.items()}
 
@@ -212,11 +210,12 @@ class Bench:
                 info.append(f"deb/{digest}/info")
         if stage == "image":
             heads = f"{repo}/refs/heads"
-            for branch, refs in (("image/data", data), ("image/info", info), ("image/unpacked", ["image/data", "image/info", "image/status"])):
+            for branch, refs in (("image/data", data), ("image/info", info), ("image/unpacked", ["image/data", "image/info", "image/status", "image/available"])):
                 listed = directory / branch.replace("/", "-")
                 listed.write_text("".join(f"{ref}\n" for ref in refs))
                 text.append(f"build {heads}/{branch}: run | {' '.join(f'{heads}/{ref}' for ref in refs)}\n  words = merge {repo} {branch} {listed}\n")
-            text.append(f"build {heads}/image/status: run | {' '.join(f'{heads}/{ref}' for ref in info)}\n  words = status {repo}\n")
+            for word in ("status", "available"):
+                text.append(f"build {heads}/image/{word}: run | {' '.join(f'{heads}/{ref}' for ref in info)}\n  words = {word} {repo}\n")
         (directory / "build.ninja").write_text("\n".join(text))
         return run(["ninja", "-C", directory], env=self.environment, log=directory / "log")
 

@@ -18,13 +18,13 @@ dir=${BENCH_DIR:-_bench}
 
 [ -n "${PINTREE:-}" ] || cargo build --release --quiet
 # The floor is a program of its own: cargo says where it puts it.
-floor=
-[ ! -f benches/floor.rs ] || floor=$(cargo build --release --quiet --bench floor --message-format=json |
+floor=${FLOOR:-}
+[ -n "$floor" ] || floor=$(cargo build --release --quiet --bench floor --message-format=json |
   python3 -c 'import json, sys
 print(next((line["executable"] for line in map(json.loads, sys.stdin) if line.get("executable")), ""))')
 
 running=$(benches/mirror.sh url "$dir" 2>/dev/null || true)
 url=$(benches/mirror.sh start "$dir")
 [ -n "$running" ] || trap 'benches/mirror.sh stop "$dir"' EXIT
-python3 benches/peers.py --pintree "$pintree" --mirror "$dir" --url "$url" --work "$dir/work" --runs "${BENCH_RUNS:-5}" \
+python3 benches/peers.py --pintree "$pintree" --mirror "$dir" --url "$url" --work "$dir/work.$$" --runs "${BENCH_RUNS:-5}" \
   ${floor:+--floor "$floor"} "$@"

@@ -11,6 +11,7 @@ RANDOM=$seed
 
 # Packages come from the disk: a kill is then more often in the middle of unpacking.
 project "$scratch/reference" "file://$archive"
+"$pintree" -C "$scratch/reference" -q lock
 start=$(date +%s%N)
 "$pintree" -C "$scratch/reference" -q build >/dev/null
 milliseconds=$((($(date +%s%N) - start) / 1000000))
