@@ -178,6 +178,40 @@ fn ctrl_c_ends_everything_and_the_next_run_completes() {
     recovers(&project, &commit);
 }
 
+#[test]
+fn ctrl_c_ends_a_lock_at_once() {
+    needs!();
+    let archive = Archive::new(&universe::many(1));
+    let project = Project::new(&archive, universe::MANY);
+    for path in ["/dists/stable/InRelease", "/dists/stable/main/binary-armhf/Packages.xz"] {
+        archive.server.fault(path, usize::MAX, Fault::Stall(10));
+        archive.server.take_log();
+        let mut command = project.pintree(&["lock"]);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        archive.server.wait_for(|log| log.iter().any(|request| request.path == path));
+        kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+        project.wait(child).exits(130);
+        assert!(!project.path("lockfiles/main.lock").exists());
+        archive.server.behave();
+    }
+    project.ok(&["lock"]);
+}
+
+#[test]
+fn two_locks_at_once_write_one_lockfile() {
+    needs!();
+    let archive = Archive::new(&universe::app("armhf"));
+    let project = Project::new(&archive, universe::APP);
+    let spawn = || project.pintree(&["lock"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let runs: Vec<Child> = (0..4).map(|_| spawn()).collect();
+    for run in runs {
+        project.wait(run).exits(0);
+    }
+    project.ok(&["lock", "--check"]);
+    let files = std::fs::read_dir(project.path("lockfiles")).unwrap().count();
+    assert_eq!(files, 1, "no temporary file stays");
+}
+
 /// Command lines of what still lives of a session whose leader has ended.
 fn living(session: u32) -> Vec<String> {
     let mut found = vec![];
@@ -207,6 +241,11 @@ fn two_builds_of_one_directory_wait_for_each_other() {
     let mut lines = BufReader::new(second.stderr.take().unwrap()).lines();
     let line = lines.next().unwrap().unwrap();
     assert!(line.contains("Waiting for another build of this directory"), "{line}");
+    let mut third = start(&project);
+    let mut told = [0; 10];
+    std::io::Read::read_exact(third.stderr.as_mut().unwrap(), &mut told).unwrap();
+    kill_process(Pid::from_child(&third), Signal::INT).unwrap();
+    project.wait(third).exits(130);
     archive.server.behave();
     project.wait(first).exits(0);
     let rest: Vec<String> = lines.map(Result::unwrap).collect();

@@ -17,6 +17,7 @@ mod offline;
 mod pipeline;
 mod places;
 mod real;
+mod repositories;
 mod reproducible;
 mod trust;
 mod universe;
