@@ -149,7 +149,7 @@ fn multi_arch_packages_of_two_architectures_share_one_root() {
     needs!("dpkg-query", "dpkg");
     let archive = Archive::new(&universe::app_twice());
     let text = "[image.root]\npackages = [\"app\", \"libapp1:amd64\"]\n";
-    let project = Project::new(&archive, &text);
+    let project = Project::new(&archive, text);
     project
         .write("manifests/main.toml", &project.read("manifests/main.toml").replace("\n\n[repo", "\nforeign-arches = [\"amd64\"]\n\n[repo"));
     let built = project.build();
