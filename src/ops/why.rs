@@ -137,8 +137,10 @@ fn absent(session: &mut Session<'_>, package: &str, image: String, arches: &[Arc
             }
         }
     }
+    let bare = package.split(':').next().unwrap_or_default();
+    let known = names.contains(bare);
     let package = package.to_owned();
-    if !elsewhere.is_empty() || names.contains(&package) {
+    if !elsewhere.is_empty() || known {
         return Ok(Error::NotInImage { package, image, arches: arches.to_vec(), elsewhere });
     }
     let mut similar: Vec<(usize, String)> = names.into_iter().map(|name| (strsim::osa_distance(&name, &package), name)).collect();

@@ -59,18 +59,25 @@ impl TestEnv {
         self.dir.path().join("p")
     }
 
+    /// The repository's directory.
+    pub fn www(&self) -> PathBuf {
+        self.dir.path().join("www")
+    }
+
     /// Writes `manifests/NAME.toml` with the usual repository and these images.
     pub fn manifest(&self, name: &str, images: &str) {
-        let www = self.dir.path().join("www");
-        let text = format!(
-            "arches = [\"armhf\", \"amd64\"]\n[repo.test]\ndeb = \"file://{}\"\nsuites = [\"stable\"]\ncomponents = [\"main\"]\nkey = \"keys/test.asc\"\n{images}",
-            www.display()
-        );
+        self.manifest_of(name, &format!("file://{}", self.www().display()), "arches = [\"armhf\", \"amd64\"]", images);
+    }
+
+    /// Writes `manifests/NAME.toml` with the repository at `url`.
+    pub fn manifest_of(&self, name: &str, url: &str, top: &str, images: &str) {
+        let repo = format!("[repo.test]\ndeb = \"{url}\"\nsuites = [\"stable\"]\ncomponents = [\"main\"]\nkey = \"keys/test.asc\"\n");
+        let text = format!("{top}\n{repo}{images}");
         std::fs::write(self.project().join(format!("manifests/{name}.toml")), text).unwrap();
     }
 
     pub fn publish(&self, contents: bool) {
-        let www = self.dir.path().join("www");
+        let www = self.www();
         let on = |arch: &str| {
             let app = Package::new("app", "1.0").arch(arch).field("Pre-Depends", "base").file("usr/bin/app", 0o755, arch);
             let app = match arch {
@@ -104,12 +111,12 @@ impl TestEnv {
     }
 
     pub fn publish_suite(&self, suite: &Suite) {
-        suite.write(&self.dir.path().join("www"), Some((&GPG, &KEY)));
+        suite.write(&self.www(), Some((&GPG, &KEY)));
     }
 
     /// Takes the repository away, as if the network were gone.
     pub fn unpublish(&self) {
-        std::fs::rename(self.dir.path().join("www"), self.dir.path().join("gone")).unwrap();
+        std::fs::rename(self.www(), self.dir.path().join("gone")).unwrap();
     }
 
     pub fn run(&self, arguments: &[&str]) -> Ran {

@@ -1,6 +1,7 @@
 //! Requests that name a path.
 
 use crate::environment::TestEnv;
+use pintree::testkit::server::Server;
 
 const PATHS: &str = "[image.kiosk]\nvariant = \"custom\"\npackages = [\"/bin/tool\"]\n";
 
@@ -59,4 +60,42 @@ fn a_repository_without_file_lists_says_so() {
     error: cannot tell which package ships `/bin/tool`: there is no `Contents` file for armhf in `test stable`
     hint: ask for the package by name
     ");
+}
+
+#[test]
+fn file_lists_are_fetched_only_for_paths_and_once() {
+    let environment = TestEnv::new();
+    environment.publish(true);
+    let server = Server::start(&environment.www());
+    let image = |packages: &str| {
+        let images = format!("[image.kiosk]\nvariant = \"custom\"\npackages = [{packages}]\n");
+        environment.manifest_of("edge", &server.url(), "arches = [\"armhf\"]", &images);
+    };
+    let lists = || server.take_lines().into_iter().filter(|line| line.contains("Contents")).count();
+    image("\"tool\"");
+    assert_eq!(environment.run(&["lock"]).code, 0);
+    assert_eq!(lists(), 0);
+    image("\"/bin/tool\"");
+    assert_eq!(environment.run(&["lock"]).code, 0);
+    assert_eq!(lists(), 2, "that of the architecture and that of `all`");
+    assert_eq!(environment.run(&["--offline", "lock", "--upgrade"]).code, 0);
+    // Another path is looked for in the lists that are here.
+    image("\"/usr/share/libtwo\"");
+    let ran = environment.run(&["--offline", "lock"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert_eq!(lists(), 0);
+}
+
+#[test]
+fn a_file_list_of_wrong_contents_is_refused() {
+    let environment = TestEnv::new();
+    environment.publish(true);
+    environment.manifest("edge", PATHS);
+    let list = environment.www().join("dists/stable/main/Contents-armhf.xz");
+    let length = std::fs::metadata(&list).unwrap().len();
+    std::fs::write(&list, vec![b'x'; usize::try_from(length).unwrap()]).unwrap();
+    let ran = environment.run(&["lock"]);
+    assert_eq!(ran.code, 5, "{}", ran.all());
+    assert!(ran.stderr.contains("expected"), "{}", ran.all());
+    assert!(!environment.project().join("lockfiles/edge.lock").exists());
 }

@@ -113,3 +113,49 @@ fn never_guesses() {
     hint: `pintree build` imports them; where the archive has moved on, `pintree lock --upgrade`
     ");
 }
+
+#[test]
+fn foreign_architectures_are_told_apart() {
+    let environment = TestEnv::new();
+    let on = |arch: &str| {
+        let stanza = |name: &str, version: &str, fields: &str| {
+            let digest = pintree::pkg::Sha256::of(format!("{name} {arch}").as_bytes());
+            format!(
+                "Package: {name}\nVersion: {version}\nArchitecture: {arch}\nFilename: pool/main/{name}_{arch}.deb\nSize: 1\nSHA256: {digest}\n{fields}\n"
+            )
+        };
+        [
+            stanza("tool", "0.5", "Depends: libc (>= 2), helper\n"),
+            stanza("libc", "2.1", "Multi-Arch: same\nProvides: libc-abi (= 2)\n"),
+            stanza("helper", "1", "Multi-Arch: foreign\nDepends: libc-abi (>= 2)\n"),
+        ]
+        .join("")
+    };
+    let suite = pintree::testkit::repo::Suite::new("stable").packages("main", "amd64", &on("amd64")).packages("main", "i386", &on("i386"));
+    environment.publish_suite(&suite);
+    let url = format!("file://{}", environment.www().display());
+    let top = "arches = [\"amd64\"]\nforeign-arches = [\"i386\"]";
+    environment.manifest_of("edge", &url, top, "[image.kiosk]\npackages = [\"tool:i386\"]\n");
+    assert_eq!(environment.run(&["lock"]).code, 0, "{}", environment.run(&["lock"]).all());
+    insta::assert_snapshot!(environment.run(&["tree", "kiosk"]).stdout, @"
+    edge/kiosk for amd64: 4 packages
+    └─ tool:i386 0.5 [request `tool:i386`]
+       ├─ libc:i386 2.1
+       └─ helper 1
+          └─ libc 2.1
+    ");
+    insta::assert_snapshot!(environment.run(&["why", "kiosk", "libc"]).stdout, @"
+    libc 2.1 in edge/kiosk for amd64
+      request `tool:i386`
+      └─ tool:i386 0.5
+         └─ helper 1 (Depends: helper)
+            └─ libc 2.1 (Depends: libc-abi (>= 2))
+
+    libc:i386 2.1 in edge/kiosk for amd64
+      request `tool:i386`
+      └─ tool:i386 0.5
+         └─ libc:i386 2.1 (Depends: libc (>= 2))
+    ");
+    assert_eq!(environment.run(&["why", "kiosk", "libc:i386"]).code, 0);
+    assert_eq!(environment.run(&["why", "kiosk", "helper:i386"]).code, 1);
+}
