@@ -6,7 +6,7 @@
 use super::indexes::Indexes;
 use super::{Error, Session};
 use crate::index::packages::Limits;
-use crate::index::{Index, Package, Universe};
+use crate::index::{Index, Package, Priority, Universe};
 use crate::manifest::Manifest;
 use crate::pkg::{Architecture, Pin};
 use crate::step::import;
@@ -113,14 +113,23 @@ impl FieldReader {
         if missing.is_empty() { Ok(fields) } else { Err(Error::NoFields { packages: missing }) }
     }
 
-    fn in_indexes(
+    /// The priorities that the verified indexes give the pins; archives override what stands in the packages.
+    pub fn priorities(
         &mut self,
         session: &mut Session<'_>,
         manifest: &Manifest,
         architecture: &Architecture,
-        pin: &Pin,
-        indexes: &mut Vec<Arc<Index>>,
-    ) -> Result<Option<(usize, u32)>, Error> {
+        pins: &[Pin],
+    ) -> Result<Vec<Option<Priority>>, Error> {
+        let universe = self.universe(session, manifest, architecture)?;
+        let priority = |pin: &Pin| {
+            let found = universe.sources().iter().find_map(|source| Some(source.index.record(find(&source.index, pin)?)));
+            found.map(Package::priority)
+        };
+        Ok(pins.iter().map(priority).collect())
+    }
+
+    fn universe(&mut self, session: &mut Session<'_>, manifest: &Manifest, architecture: &Architecture) -> Result<&Universe, Error> {
         let key = (manifest.name.clone(), architecture.clone());
         if !self.universes.contains_key(&key) {
             let universe = match self.indexes(session, manifest) {
@@ -131,7 +140,18 @@ impl FieldReader {
             };
             self.universes.insert(key.clone(), universe);
         }
-        for source in self.universes[&key].sources() {
+        Ok(&self.universes[&key])
+    }
+
+    fn in_indexes(
+        &mut self,
+        session: &mut Session<'_>,
+        manifest: &Manifest,
+        architecture: &Architecture,
+        pin: &Pin,
+        indexes: &mut Vec<Arc<Index>>,
+    ) -> Result<Option<(usize, u32)>, Error> {
+        for source in self.universe(session, manifest, architecture)?.sources() {
             if let Some(id) = find(&source.index, pin) {
                 let at = indexes.iter().position(|index| Arc::ptr_eq(index, &source.index)).unwrap_or_else(|| {
                     indexes.push(Arc::clone(&source.index));

@@ -107,11 +107,19 @@ impl Graph {
             };
             graph.roots.push(Root { asked: Asked::Request(entry.request.to_string()), members });
         }
-        graph.add_variant(steering.variant, &packages);
+        let mut priorities: Vec<Priority> = packages.iter().map(|package| package.priority()).collect();
+        if !matches!(steering.variant, Variant::Custom | Variant::Essential) {
+            match reader.priorities(session, manifest, architecture, &pins) {
+                Ok(archive) => priorities.iter_mut().zip(archive).for_each(|(own, archive)| *own = archive.unwrap_or(*own)),
+                // An explanation that is nearly right is better than none while the network is down.
+                Err(error) => session.talk.warn(&format!("the archive's priorities are not known, the packages' own are used: {error}")),
+            }
+        }
+        graph.add_variant(steering.variant, &packages, &priorities);
         Ok(graph)
     }
 
-    fn add_variant(&mut self, variant: Variant, packages: &[Package<'_>]) {
+    fn add_variant(&mut self, variant: Variant, packages: &[Package<'_>], priorities: &[Priority]) {
         let lowest = match variant {
             Variant::Custom => return,
             Variant::Essential => None,
@@ -120,13 +128,14 @@ impl Graph {
             Variant::Standard => Some(Priority::Standard),
         };
         let native = |package: &Package<'_>| package.architecture().is_independent() || *package.architecture() == self.architecture;
-        let wanted = |package: &Package<'_>| {
-            let by_priority = |lowest| package.name() == "apt" || (Priority::Required..=lowest).contains(&package.priority());
+        let wanted = |package: &Package<'_>, priority: &Priority| {
+            let by_priority = |lowest| package.name() == "apt" || (Priority::Required..=lowest).contains(priority);
             native(package) && (package.is_essential() || lowest.is_some_and(by_priority))
         };
-        let members = packages.iter().enumerate().filter(|(_, package)| wanted(package)).map(|(at, _)| at).collect();
+        let both = packages.iter().zip(priorities).enumerate();
+        let members = both.filter(|(_, (package, priority))| wanted(package, priority)).map(|(at, _)| at).collect();
         self.roots.push(Root { asked: Asked::Variant(variant), members });
-        // An archive may override the priority that stands in a package; an import only knows the latter.
+        // Where no index is at hand any more, the priority that brought a package in may not be known.
         if lowest.is_some() {
             let reached = self.reached();
             let left: Vec<usize> = (0..self.members.len()).filter(|at| !reached[*at]).collect();
