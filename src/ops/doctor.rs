@@ -97,9 +97,10 @@ fn companion() -> Finding {
 /// The directory that is there already and in which the store lies or will lie.
 fn place(session: &Session<'_>) -> PathBuf {
     let store = session.project.store();
-    let root = || session.project.root().to_owned();
-    let existing = |path: &&Path| !path.as_os_str().is_empty() && path.is_dir();
-    store.join("tmp").ancestors().find(existing).map_or_else(root, Path::to_owned)
+    // The current directory's path is empty, which the system does not take.
+    let named = |path| if path == Path::new("") { Path::new(".") } else { path };
+    let temporary = store.join("tmp");
+    temporary.ancestors().map(named).find(|path| path.is_dir()).unwrap_or(Path::new(".")).to_owned()
 }
 
 fn file_system(session: &Session<'_>) -> Finding {

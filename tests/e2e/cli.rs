@@ -93,6 +93,18 @@ fn requests_without_a_solution_are_explained() {
 }
 
 #[test]
+fn doctor_looks_where_the_store_will_lie() {
+    needs!();
+    let archive = Archive::new(&[universe::one("1.0")]);
+    let project = Project::new(&archive, universe::ONE);
+    let ran = project.run(&["doctor"]);
+    assert!(ran.stdout.contains("GB in `.`") && ran.stdout.contains("file system: `.` has"), "{}{}", ran.stdout, ran.stderr);
+    project.build();
+    let ran = project.run(&["doctor"]);
+    assert!(ran.stdout.contains("GB in `_build/ostree/tmp`"), "{}", ran.stdout);
+}
+
+#[test]
 fn init_writes_a_manifest_once() {
     let project = Project::empty();
     project.ok(&["init"]).says(&["Created manifests/main.toml"]);
