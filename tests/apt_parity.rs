@@ -1,7 +1,7 @@
 //! Our package sets beside those of the real apt, on real indexes.
 //!
 //! Needs `$PINTREE_CASES/apt` (`cases.json` and `indexes/SUITE/ARCH/Packages.xz`); without it the test says so and
-//! passes. What the figures mean, and why the few differences are there, is in `docs/design/0003-apt-parity.md`.
+//! passes. What the figures mean, and why the few differences are there, is in `docs/design/0006-apt-parity.md`.
 
 use pintree::index::packages::Limits;
 use pintree::index::{Compression, Index, Source, Universe};

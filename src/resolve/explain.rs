@@ -45,7 +45,7 @@ struct Why {
 }
 
 impl Hopeless {
-    /// Explores everything the goals may lead to; each round finds chains one step longer.
+    /// Explores everything the goals may lead to, then goes back from what is missing, the shortest chains first.
     fn among(pool: &mut Pool<'_>, goals: &[Goal]) -> Self {
         let mut reached: BTreeSet<CandidateId> = BTreeSet::new();
         let mut queue: Vec<CandidateId> = Vec::new();
@@ -59,20 +59,37 @@ impl Hopeless {
                 }
             }
         }
-        let mut hopeless = BTreeMap::new();
-        for depth in 0.. {
-            let mut fresh = Vec::new();
-            for &candidate in reached.iter().filter(|candidate| !hopeless.contains_key(*candidate)) {
-                let clauses = pool.clauses(candidate);
-                let dead = clauses.iter().position(|clause| {
-                    clause.field != Field::Recommends && solutions(clause).all(|solution| hopeless.contains_key(&solution))
-                });
-                fresh.extend(dead.map(|clause| (candidate, Why { clause, depth })));
+        // How many solutions each clause has left, and which clauses a solution serves.
+        let mut left: BTreeMap<(CandidateId, usize), usize> = BTreeMap::new();
+        let mut serves: BTreeMap<CandidateId, Vec<(CandidateId, usize)>> = BTreeMap::new();
+        let mut hopeless: BTreeMap<CandidateId, Why> = BTreeMap::new();
+        let mut queue: VecDeque<CandidateId> = VecDeque::new();
+        for &candidate in &reached {
+            for (at, clause) in pool.clauses(candidate).iter().enumerate() {
+                if clause.field == Field::Recommends {
+                    continue;
+                }
+                let all: BTreeSet<CandidateId> = solutions(clause).collect();
+                if all.is_empty() && !hopeless.contains_key(&candidate) {
+                    hopeless.insert(candidate, Why { clause: at, depth: 0 });
+                    queue.push_back(candidate);
+                }
+                left.insert((candidate, at), all.len());
+                for solution in all {
+                    serves.entry(solution).or_default().push((candidate, at));
+                }
             }
-            if fresh.is_empty() {
-                break;
+        }
+        while let Some(dead) = queue.pop_front() {
+            let depth = hopeless[&dead].depth + 1;
+            for &(candidate, at) in serves.get(&dead).into_iter().flatten() {
+                let left = left.get_mut(&(candidate, at)).expect("every clause was counted");
+                *left -= 1;
+                if *left == 0 && !hopeless.contains_key(&candidate) {
+                    hopeless.insert(candidate, Why { clause: at, depth });
+                    queue.push_back(candidate);
+                }
             }
-            hopeless.extend(fresh);
         }
         Self(hopeless)
     }

@@ -10,11 +10,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 const DEEPEST: u32 = 2000;
 
+/// Tries for one addition: failing alternatives of failing alternatives multiply.
+const MOST_TRIES: u32 = 5_000;
+
 pub(super) struct Set<'p, 'u> {
     pool: &'p mut Pool<'u>,
     members: BTreeMap<Unit, CandidateId>,
     /// In the order of coming.
     trail: Vec<Unit>,
+    /// What is left of [`MOST_TRIES`].
+    tries: u32,
     /// By how many members a candidate is forbidden.
     forbidden: HashMap<CandidateId, u32>,
 }
@@ -22,7 +27,7 @@ pub(super) struct Set<'p, 'u> {
 impl<'p, 'u> Set<'p, 'u> {
     /// A set of these members, valid or not.
     pub fn new(pool: &'p mut Pool<'u>, members: impl IntoIterator<Item = CandidateId>) -> Self {
-        let mut set = Self { pool, members: BTreeMap::new(), trail: Vec::new(), forbidden: HashMap::new() };
+        let mut set = Self { pool, members: BTreeMap::new(), trail: Vec::new(), tries: MOST_TRIES, forbidden: HashMap::new() };
         for member in members {
             set.insert(member);
         }
@@ -112,7 +117,10 @@ impl<'p, 'u> Set<'p, 'u> {
                 }
             }
         }
-        fresh.into_iter().all(|candidate| self.serve(candidate, 0))
+        fresh.into_iter().all(|candidate| {
+            self.tries = MOST_TRIES;
+            self.serve(candidate, 0)
+        })
     }
 
     fn add_candidate(&mut self, candidate: CandidateId, depth: u32) -> bool {
@@ -120,7 +128,8 @@ impl<'p, 'u> Set<'p, 'u> {
         if let Some(&member) = self.members.get(&unit) {
             return member == candidate;
         }
-        if depth > DEEPEST || self.is_barred(candidate) {
+        self.tries = if depth == 0 { MOST_TRIES } else { self.tries.saturating_sub(1) };
+        if depth > DEEPEST || self.tries == 0 || self.is_barred(candidate) {
             return false;
         }
         let mark = self.trail.len();
@@ -153,6 +162,17 @@ impl<'p, 'u> Set<'p, 'u> {
 
     /// Follows every Recommends of the set that is not satisfied and can be, breadth first from the goals.
     pub fn follow_recommends(&mut self, goals: &[Goal]) {
+        // What comes in late may open the way for what failed before; after the last round nothing does.
+        loop {
+            let before = self.trail.len();
+            self.follow_once(goals);
+            if self.trail.len() == before {
+                return;
+            }
+        }
+    }
+
+    fn follow_once(&mut self, goals: &[Goal]) {
         let mut queue: VecDeque<Unit> = goals.iter().map(|goal| goal.unit).collect();
         let mut seen: BTreeSet<Unit> = queue.iter().copied().collect();
         while let Some(unit) = queue.pop_front() {

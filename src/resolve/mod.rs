@@ -20,6 +20,9 @@ mod solution;
 mod unsolvable;
 mod walk;
 
+#[cfg(test)]
+mod tests;
+
 use goals::Goal;
 use pool::{CandidateId, Pool};
 

@@ -659,6 +659,15 @@ impl<'u> Pool<'u> {
         kept
     }
 
+    /// The best visible version of a candidate's unit, if the candidate is not that.
+    pub fn newest(&mut self, candidate: CandidateId) -> Option<String> {
+        let unit = self.unit_of(candidate);
+        let own = self.get(candidate).package.version();
+        let group = self.group(unit);
+        let best = group.iter().map(|&other| self.get(other).package.version()).max_by(|a, b| version::compare(a, b))?;
+        version::compare(best, own).is_gt().then(|| best.to_owned())
+    }
+
     /// A clause in a control file's words.
     pub fn clause_text(&self, candidate: CandidateId, clause: &Clause<'_>) -> String {
         let package = self.get(candidate).package;

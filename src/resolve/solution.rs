@@ -42,6 +42,8 @@ pub struct Chosen {
     pub repos: Vec<String>,
     /// Where the package file lies in each of `repos`.
     pub paths: Vec<String>,
+    /// The best version that the repositories would let in, where another one was chosen: a pin, a hold's neighbour.
+    pub newest: Option<String>,
     /// `Installed-Size`, in KiB.
     pub installed_size: u32,
     /// `Essential: yes`
@@ -132,8 +134,9 @@ pub(super) fn render(pool: &mut Pool<'_>, goals: &[Goal], chosen: &[CandidateId]
             sha256: package.sha256(),
             size: package.size(),
         };
+        let newest = pool.newest(candidate);
         let (installed_size, essential) = (package.installed_size(), package.is_essential());
-        Chosen { pin, repos, paths, installed_size, essential, reason, dependencies }
+        Chosen { pin, repos, paths, newest, installed_size, essential, reason, dependencies }
     });
     Solution { packages: packages.collect(), by }
 }

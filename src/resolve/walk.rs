@@ -14,6 +14,10 @@ use std::collections::BTreeSet;
 /// apt gives up at this depth too.
 const DEEPEST: u32 = 3000;
 
+/// Marks in one walk, after which it gives up: the largest desktops need some thousands, but packages that drive each other
+/// out in turn could go on for ever.
+const MOST_MARKS: u32 = 50_000;
+
 /// What the walk has come to.
 #[derive(Debug)]
 pub(super) struct Outcome {
@@ -37,6 +41,7 @@ struct State {
 struct Walk<'p, 'u> {
     pool: &'p mut Pool<'u>,
     states: Vec<State>,
+    marks: u32,
     blamed: BTreeSet<Unit>,
 }
 
@@ -49,7 +54,7 @@ enum By {
 
 /// Walks from the goals.
 pub(super) fn walk(pool: &mut Pool<'_>, goals: &[Goal]) -> Outcome {
-    let mut walk = Walk { pool, states: Vec::new(), blamed: BTreeSet::new() };
+    let mut walk = Walk { pool, states: Vec::new(), marks: 0, blamed: BTreeSet::new() };
     for goal in goals {
         walk.state(goal.unit).protected = true;
         walk.install(goal.unit);
@@ -118,7 +123,8 @@ impl<'u> Walk<'_, 'u> {
 
     /// Marks a unit and what it needs; false when that did not work out.
     fn mark(&mut self, unit: Unit, by: By, depth: u32) -> bool {
-        if depth > DEEPEST {
+        self.marks += 1;
+        if depth > DEEPEST || self.marks > MOST_MARKS {
             return false;
         }
         let state = *self.state(unit);
@@ -310,7 +316,7 @@ impl<'u> Walk<'_, 'u> {
                 }
             }
         }
-        broken |= goals.iter().any(|goal| !self.state(goal.unit).installed);
+        broken |= self.marks > MOST_MARKS || goals.iter().any(|goal| !self.state(goal.unit).installed);
         let chosen = self.reachable(goals);
         Outcome { chosen, broken, blamed: self.blamed }
     }
