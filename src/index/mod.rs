@@ -4,6 +4,7 @@
 
 pub mod compression;
 pub mod contents;
+mod fields;
 mod names;
 pub mod packages;
 mod parse;

@@ -110,9 +110,9 @@ mod naive {
         };
         let multi_arch = to.multi_arch();
         let fits = match (any, &arch) {
-            (true, _) => multi_arch == crate::index::MultiArch::Allowed,
+            (true, _) => multi_arch == crate::pkg::MultiArch::Allowed,
             (_, Some(arch)) => to.architecture() == arch,
-            _ => negative || to.architecture() == from.architecture() || multi_arch == crate::index::MultiArch::Foreign,
+            _ => negative || to.architecture() == from.architecture() || multi_arch == crate::pkg::MultiArch::Foreign,
         };
         let version = |offered: Option<&str>| match (&relation.version, offered) {
             (None, _) => true,
@@ -133,12 +133,12 @@ mod naive {
             let depends = p.relations(Field::Depends).iter().all(|group| group.iter().any(|r| set.iter().any(|q| matches(r, p, q, false))));
             let negative: Vec<Relation> = [Field::Conflicts, Field::Breaks].iter().flat_map(|&f| p.relations(f)).flatten().collect();
             let peace = set.iter().all(|q| {
-                let same = p.multi_arch() == crate::index::MultiArch::Same;
+                let same = p.multi_arch() == crate::pkg::MultiArch::Same;
                 if q.name() == p.name() {
                     if q.architecture() == p.architecture() {
                         return q.version() == p.version();
                     }
-                    let twins = same && q.multi_arch() == crate::index::MultiArch::Same && q.version() == p.version();
+                    let twins = same && q.multi_arch() == crate::pkg::MultiArch::Same && q.version() == p.version();
                     return twins;
                 }
                 !negative.iter().any(|r| matches(r, p, q, true))
