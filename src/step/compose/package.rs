@@ -3,12 +3,10 @@
 use super::stanza::Stanza;
 use super::{Arguments, Error};
 use crate::pkg::{ArchQualifier, Architecture, Relation};
+use crate::step::import::STATUS;
 use crate::store::{Checksum, RefName, Repo};
 use std::cmp::Ordering;
 use std::fmt;
-
-/// The key of a package commit's metadata that holds the control paragraph.
-const STATUS_KEY: &str = "pintree.status";
 
 /// A package of the set.
 pub(super) struct Package {
@@ -29,7 +27,7 @@ impl Package {
     fn load(repo: &Repo, name: &RefName) -> Result<Self, Error> {
         let commit = repo.read_commit(&repo.resolve_ref(name)?)?;
         let bad = |reason: &str| Error::Stanza { name: name.to_string(), reason: reason.to_owned() };
-        let text = commit.metadata.get(STATUS_KEY).and_then(|value| value.as_str()).ok_or_else(|| bad("it is missing"))?;
+        let text = commit.metadata.get(STATUS).and_then(|value| value.as_str()).ok_or_else(|| bad("it is missing"))?;
         let stanza = Stanza::parse(text).map_err(bad)?;
         let field = |field: &str| stanza.get(field).ok_or_else(|| bad(&format!("field `{field}` is missing")));
         let package = field("Package")?.to_owned();
