@@ -21,7 +21,9 @@ dir=${BENCH_DIR:-_bench}
 floor=${FLOOR:-}
 [ -n "$floor" ] || floor=$(cargo build --release --quiet --bench floor --message-format=json |
   python3 -c 'import json, sys
-print(next((line["executable"] for line in map(json.loads, sys.stdin) if line.get("executable")), ""))')
+# To the last line: cargo does not forgive a reader that goes away.
+found = [line["executable"] for line in map(json.loads, sys.stdin) if line.get("executable")]
+print(found[0] if found else "")')
 
 running=$(benches/mirror.sh url "$dir" 2>/dev/null || true)
 url=$(benches/mirror.sh start "$dir")

@@ -67,8 +67,8 @@ pub fn render(plan: &Plan, layout: &Layout) -> String {
         let foreign: Vec<String> = compose.foreign.iter().map(|arch| format!("--foreign {arch}")).collect();
         // Names have no dots, so two images never share a response file.
         let packages = format!("{}/{}.{}.{}.packages", layout.generated, compose.manifest, compose.image, compose.architecture);
-        let variables = [
-            ("image", compose.image.as_str()),
+        let variables: [(&str, &str); 7] = [
+            ("image", &format!("{}/{}", compose.manifest, compose.image)),
             ("arch", compose.architecture.deb_name()),
             ("foreign", &foreign.join(" ")),
             ("identity", &compose.identity.to_hex()),
@@ -146,7 +146,7 @@ mod tests {
           from = --from 'edge/debian:pool/main/g/gcc-12/lib stdc++$$6.deb'
 
         build _build/ostree/refs/heads/image/edge/kiosk/armhf/composed: compose _build/ostree/refs/heads/deb/1/2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881
-          image = kiosk
+          image = edge/kiosk
           arch = armhf
           foreign = --foreign i386
           identity = 1d46ed21ded006a6d0d2a930432c583ccb3438aae9b2f2811c4cb82767d9c210

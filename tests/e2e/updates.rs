@@ -74,7 +74,7 @@ fn one_changed_package_runs_its_import_and_the_compose() {
     ");
     archive.server.take_log();
     let ran = project.ok(&["build", "--format", "json"]);
-    assert_eq!(steps(&ran.stderr), ["compose root armhf from 13 packages", "import part03 1.1 armhf"]);
+    assert_eq!(steps(&ran.stderr), ["compose main/root armhf from 13 packages", "import part03 1.1 armhf"]);
     assert_eq!(ran.json()["steps"], 2);
     assert_eq!(archive.server.take_lines(), ["200 /pool/main/p/part03/part03_1.1_armhf.deb"]);
     assert_ne!(ran.images()[0].commit, first[0].commit);
@@ -95,7 +95,7 @@ fn going_back_needs_no_import() {
     archive.server.take_log();
     let ran = project.ok(&["build", "--format", "json"]);
     assert_eq!(ran.images(), first);
-    assert_eq!(steps(&ran.stderr), ["compose root armhf from 1 packages"]);
+    assert_eq!(steps(&ran.stderr), ["compose main/root armhf from 1 packages"]);
     assert_eq!(archive.server.take_lines(), [""; 0]);
 }
 
@@ -143,5 +143,5 @@ fn a_new_package_leaves_others_alone() {
     let text = project.read("manifests/main.toml").replace("\"all\"", "\"all\", \"extra\"");
     project.write("manifests/main.toml", &text);
     let ran = project.ok(&["build"]);
-    assert_eq!(steps(&ran.stderr), ["compose root armhf from 6 packages", "import extra 1.0 all"]);
+    assert_eq!(steps(&ran.stderr), ["compose main/root armhf from 6 packages", "import extra 1.0 all"]);
 }
