@@ -3,6 +3,8 @@
 //! Needs `$PINTREE_CASES/apt` (`cases.json` and `indexes/SUITE/ARCH/Packages.xz`); without it the test says so and
 //! passes. What the figures mean, and why the few differences are there, is in `docs/design/0006-apt-parity.md`.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "a test may panic, and says why it skips")]
+
 use pintree::index::packages::Limits;
 use pintree::index::{Compression, Index, Source, Universe};
 use pintree::pkg::{Architecture, Ecosystem, ImageSteering, RepoSteering, Request, Trust, Variant};

@@ -2,6 +2,8 @@
 //!
 //! Ignored by default: `PINTREE_CASES=… cargo test --release --test resolve_speed -- --ignored --nocapture`.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "a test may panic, and says why it skips")]
+
 use pintree::index::packages::Limits;
 use pintree::index::{Compression, Index, Source, Universe};
 use pintree::pkg::{Architecture, Ecosystem, RepoSteering, Request, Trust};

@@ -4,6 +4,8 @@
 //! filled in where they do not matter), the problem as top-level keys in manifest words, and `[expect]` with the packages or the
 //! explanation. `PINTREE_BLESS=1` writes what came out into `[expect]`; read the difference before committing it.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "a test may panic, and says why it skips")]
+
 use pintree::index::packages::Limits;
 use pintree::index::{Index, Source, Universe};
 use pintree::pkg::{Architecture, Ecosystem, Glob, Hold, Pin, RepoSteering, Request, Sha256, Trust, Variant};

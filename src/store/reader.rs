@@ -55,7 +55,9 @@ impl Repo {
             return Ok(());
         }
         // One byte more than allowed tells too much from just enough.
-        file.take((MAX_METADATA - buffer.len().min(MAX_METADATA)) as u64 + 1).read_to_end(buffer).map_err(|error| Error::io("read object", path())(error))?;
+        file.take((MAX_METADATA - buffer.len().min(MAX_METADATA)) as u64 + 1)
+            .read_to_end(buffer)
+            .map_err(|error| Error::io("read object", path())(error))?;
         if buffer.len() > MAX_METADATA {
             return Err(Error::Corrupt { checksum: *checksum, kind, reason: "it exceeds 128 MiB" });
         }
