@@ -2,6 +2,7 @@
 
 use super::image::{Draft, Image};
 use super::problem::{ProblemKind, closest};
+use super::settings::Settings;
 use super::table::{Reader, Spanned};
 use super::{Manifest, form};
 use crate::pkg::Architecture;
@@ -48,6 +49,7 @@ fn empty() -> Image {
         requests: Vec::new(),
         overlays: Vec::new(),
         scripts: Vec::new(),
+        settings: Settings::default(),
     }
 }
 

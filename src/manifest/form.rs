@@ -27,6 +27,26 @@ pub(super) fn id_name(text: &str) -> Result<(), ProblemKind> {
     if starts && text.len() <= 32 && text.bytes().all(legal) { Ok(()) } else { Err(malformed(text, "a user or group name", None)) }
 }
 
+/// The types of debconf's questions, and the word that marks one as seen.
+const DEBCONF_TYPES: [&str; 10] = ["string", "boolean", "select", "multiselect", "note", "password", "text", "title", "error", "seen"];
+
+/// Checks a line for `debconf-set-selections`, which itself would skip a malformed one with a warning.
+pub(super) fn debconf(line: &str) -> Result<(), ProblemKind> {
+    let mut words = line.split_whitespace();
+    let hint = match (words.next(), words.next(), words.next()) {
+        _ if line.chars().any(|c| c.is_control() && c != '\t') => Some("write each line as an entry of its own".to_owned()),
+        (Some(owner), Some(_), Some(word)) if !owner.starts_with('#') => {
+            if DEBCONF_TYPES.contains(&word) {
+                return Ok(());
+            }
+            closest(word, DEBCONF_TYPES).map(|near| format!("did you mean `{near}`?"))
+        }
+        _ => None,
+    };
+    let hint = hint.or_else(|| Some("owner, question, type and value: `tzdata tzdata/Areas select Europe`".to_owned()));
+    Err(malformed(line, "a line for debconf", hint))
+}
+
 fn malformed(value: &str, expected: &'static str, hint: Option<String>) -> ProblemKind {
     ProblemKind::Malformed { value: value.chars().take(100).collect(), expected, hint }
 }

@@ -4,6 +4,7 @@ use super::form;
 use super::keys::{IMAGE, PER_ARCHITECTURE, VARIANTS};
 use super::problem::{ProblemKind, closest};
 use super::repo::{globs, report_repeated};
+use super::settings::{self, Settings};
 use super::table::{Fields, Named, Reader, Span, Spanned};
 use crate::pkg::{Architecture, Ecosystem, ImageSteering, Request, Variant};
 
@@ -26,6 +27,8 @@ pub struct Image {
     pub overlays: Vec<String>,
     /// The image's own scripts, relative to the project.
     pub scripts: Vec<String>,
+    /// The image's own settings of the system inside it.
+    pub settings: Settings,
 }
 
 /// One entry of `packages` or `packages-ARCH`.
@@ -109,6 +112,7 @@ pub(super) fn read<'a>(reader: &mut Reader<'_>, named: &Named<'a>) -> Draft<'a> 
             requests: Vec::new(),
             overlays: paths(reader, &fields, "overlay"),
             scripts: paths(reader, &fields, "scripts"),
+            settings: settings::read(reader, &fields),
         },
         span: named.span.clone(),
         extends: fields.text("extends"),

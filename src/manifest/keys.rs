@@ -87,6 +87,8 @@ const ARCHITECTURE: Form = Form::Pattern("^[a-z][a-z0-9_-]*$");
 pub(super) const NAME: &str = "^[A-Za-z0-9_][A-Za-z0-9_-]*$";
 /// User and group names that `useradd` and Debian's `adduser` take.
 pub(super) const ID_NAME: &str = "^[a-z_][a-z0-9_-]*$";
+/// A line of `debconf-set-selections`.
+const DEBCONF: &str = r"^\s*[^#\s]\S*\s+\S+\s+(string|boolean|select|multiselect|note|password|text|title|error|seen)(\s.*)?$";
 const PATH: Form = Form::Pattern("^[^/]");
 
 /// The archives that have a name (design: base URLs come from mirrors, hosts from no manifest).
@@ -152,6 +154,12 @@ pub(super) const IMAGE: &[Key] = &[
     Key::new("recommends", Shape::Bool, "Whether Recommends are followed.").default("false"),
     Key::new("overlay", Shape::List(PATH), "Directories copied over the tree.").default("[]"),
     Key::new("scripts", Shape::List(PATH), "Scripts run in the sandbox after configure.").default("[]"),
+    Key::new(
+        "debconf",
+        Shape::List(Form::Pattern(DEBCONF)),
+        "Answers to the questions of packages, as debconf-set-selections takes them: owner, question, type, value.",
+    )
+    .default("[]"),
     Key::new("modules", Shape::List(Form::Any), "rpm: module streams to enable (name:stream) or to disable (!name).").support(RPM),
     Key::new("module-defaults", Shape::Text(Form::OneOf(&["dnf", "none"])), "rpm: whether default streams count.").support(RPM),
     Key::new("best", Shape::Bool, "rpm: whether only the newest version of a request will do.").support(RPM),

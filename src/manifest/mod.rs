@@ -20,6 +20,7 @@ mod refusals;
 mod repo;
 mod resolved;
 mod schema;
+mod settings;
 mod starter;
 mod table;
 #[cfg(test)]
@@ -30,6 +31,7 @@ pub use problem::{Problem, ProblemKind};
 pub use repo::{KeySource, Repo};
 pub use resolved::ResolvedImage;
 pub use schema::{schema, schema_text};
+pub use settings::Settings;
 pub use starter::{StarterError, starter};
 
 use crate::pkg::{Architecture, Ecosystem, Hold};

@@ -629,7 +629,11 @@ fn checks_images() {
         ("[image.base]", "[image.\"a/b\"]"),
         ("[image.base]", "[image.\"-\"]"),
         ("packages =", "exclude = [\"vim:armhf\"]"),
-    ]), @r#"
+        (
+            "packages =",
+            "debconf = [\"tzdata tzdata/Areas\", \"a a/b strin x\", \"# a b string\", \"a b string\\nc d string\", \"a b string\", \"a b string x\", \"a b seen true\"]",
+        ),
+    ]), @r##"
     `manifests/edge.toml` has 5 mistakes
     manifests/edge.toml:8:13: `nginx=1.22` is apt's command-line syntax; write `nginx (= 1.22)`
       |
@@ -750,7 +754,37 @@ fn checks_images() {
     8 | exclude = ["vim:armhf"]
       |            ^^^^^^^^^^^
       = hint: a bare name, or one with `*`, `?` or `[…]`; no version, no architecture
-    "#);
+    ----
+    `manifests/edge.toml` has 5 mistakes
+    manifests/edge.toml:8:12: `tzdata tzdata/Areas` is not a line for debconf
+      |
+    8 | debconf = ["tzdata tzdata/Areas", "a a/b strin x", "# a b string", "a b string\nc d string", "a b string", "a b string x
+      |            ^^^^^^^^^^^^^^^^^^^^^
+      = hint: owner, question, type and value: `tzdata tzdata/Areas select Europe`
+
+    manifests/edge.toml:8:35: `a a/b strin x` is not a line for debconf
+      |
+    8 | debconf = ["tzdata tzdata/Areas", "a a/b strin x", "# a b string", "a b string\nc d string", "a b string", "a b string x
+      |                                   ^^^^^^^^^^^^^^^
+      = hint: did you mean `string`?
+
+    manifests/edge.toml:8:52: `# a b string` is not a line for debconf
+      |
+    8 | "tzdata tzdata/Areas", "a a/b strin x", "# a b string", "a b string\nc d string", "a b string", "a b string x", "a b see
+      |                                         ^^^^^^^^^^^^^^
+      = hint: owner, question, type and value: `tzdata tzdata/Areas select Europe`
+
+    manifests/edge.toml:8:68: `a b string�c d string` is not a line for debconf
+      |
+    8 | reas", "a a/b strin x", "# a b string", "a b string\nc d string", "a b string", "a b string x", "a b seen true"]
+      |                                         ^^^^^^^^^^^^^^^^^^^^^^^^
+      = hint: write each line as an entry of its own
+
+    manifests/edge.toml:8:108: `a b` stands twice in `debconf`
+      |
+    8 | "a b string\nc d string", "a b string", "a b string x", "a b seen true"]
+      |                                         ^^^^^^^^^^^^^^
+    "##);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! An image together with everything it inherits.
 
-use super::{Image, ImageRequest, Manifest};
+use super::{Image, ImageRequest, Manifest, Settings};
 use crate::pkg::{Architecture, Glob, ImageSteering, Request, RequestTarget};
 
 /// An image with the images it extends, merged: what the solver and the build need.
@@ -92,6 +92,15 @@ impl<'a> ResolvedImage<'a> {
     /// Scripts in the order in which they run.
     pub fn scripts(&self) -> Vec<&'a str> {
         merged(self.chain.iter().flat_map(|image| &image.scripts))
+    }
+
+    /// What the images say about the system inside, merged; where several say something about one thing, the last wins.
+    pub fn settings(&self) -> Settings {
+        let mut settings = Settings::default();
+        for image in &self.chain {
+            settings.extend(&image.settings);
+        }
+        settings
     }
 }
 

@@ -38,6 +38,7 @@ packages-armv7hl = ["libvendor-gpu1"]
 exclude = ["vim-tiny"]
 overlay = ["overlays/kiosk/"]
 scripts = ["scripts/kiosk.sh"]
+debconf = ["tzdata tzdata/Areas select Europe"]
 
 [image.base]
 ref = "acme/base/{arch}"
@@ -160,7 +161,8 @@ fn roots_are_in_manifest_words_with_their_architectures() {
 fn later_wins_when_images_are_flattened() {
     let text = format!(
         "{TOUR}\n[image.last]\nextends = 'kiosk'\narches = ['armhf']\nrecommends = false\npackages = ['nano']\n\
-         packages-armhf = ['nginx (<< 1.20)']\nexclude = ['wine*', 'systemd-sysv']\noverlay = ['overlays/base']\n"
+         packages-armhf = ['nginx (<< 1.20)']\nexclude = ['wine*', 'systemd-sysv']\noverlay = ['overlays/base']\n\
+         debconf = ['a a/x string 1', 'tzdata tzdata/Areas seen true', 'tzdata  tzdata/Areas select Etc']\n"
     );
     let manifest = good(&text);
     let words = |image: &str, name: &str| -> Vec<String> {
@@ -178,6 +180,8 @@ fn later_wins_when_images_are_flattened() {
     assert_eq!(exclude, ["vim-tiny", "wine*", "systemd-sysv"], "`nano` is asked for, so it is no longer excluded");
     assert_eq!(last.overlays(), ["overlays/kiosk", "overlays/base"]);
     assert_eq!((last.scripts(), last.arches()), (vec!["scripts/kiosk.sh"], &[arch("armhf")][..]));
+    let lines = ["a a/x string 1", "tzdata tzdata/Areas seen true", "tzdata  tzdata/Areas select Etc"];
+    assert_eq!(last.settings().debconf, lines);
     assert!(manifest.flatten("none").is_none());
 }
 
