@@ -212,6 +212,8 @@ pub struct Build {
 pub enum Until {
     /// The merged root filesystem, its packages unpacked but not configured
     Composed,
+    /// The root filesystem after its packages' maintainer scripts have run
+    Configured,
 }
 
 /// A choice of images.

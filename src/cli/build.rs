@@ -8,9 +8,13 @@ use serde_json::json;
 
 /// Runs `pintree build`.
 pub fn run(global: &Global, args: &Build, ui: &mut Ui) -> Result<Exit, Error> {
-    let Until::Composed = args.until;
-    let options =
-        build::Options { choice: choice(&args.images)?, locked: is_locked(global), jobs: args.jobs, archives: args.keep_archives.clone() };
+    let options = build::Options {
+        choice: choice(&args.images)?,
+        until: stage(args.until),
+        locked: is_locked(global),
+        jobs: args.jobs,
+        archives: args.keep_archives.clone(),
+    };
     let report = build::build(&mut super::session(global, ui), &options)?;
     if report.steps == 0 {
         ui.note("nothing to do");
@@ -68,6 +72,13 @@ pub fn ninja(global: &Global, images: &Images, ui: &mut Ui) -> Result<Exit, Erro
     let path = build::generate(&mut super::session(global, ui), &options)?;
     ui.result(&format!("{}\n", path.display()));
     Ok(Exit::Done)
+}
+
+fn stage(until: Until) -> build::Stage {
+    match until {
+        Until::Composed => build::Stage::Composed,
+        Until::Configured => build::Stage::Configured,
+    }
 }
 
 fn choice(images: &Images) -> Result<Choice, Error> {

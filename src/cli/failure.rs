@@ -22,7 +22,7 @@ pub fn exit(error: &Error) -> Exit {
         | Error::Architecture { .. }
         | Error::Starter(_)
         | Error::Manifest(_) => Exit::Usage,
-        Error::Stale { .. } | Error::WouldChange { .. } | Error::NotInImage { .. } => Exit::Findings,
+        Error::Stale { .. } | Error::WouldChange { .. } | Error::NotInImage { .. } | Error::Unrecorded { .. } => Exit::Findings,
         Error::Unsolvable { .. } | Error::NoContents { .. } => Exit::NoSolution,
         Error::Repo(error) => repo_exit(error),
         Error::Missing { .. } | Error::NoFields { .. } => Exit::Network,
@@ -56,6 +56,8 @@ pub fn hints(error: &Error) -> Vec<String> {
     match error {
         Error::NoManifests { .. } => one("run `pintree init`, or name the project directory with `-C`"),
         Error::Stale { .. } | Error::WouldChange { .. } => one("run `pintree lock`, review the change, and commit it"),
+        Error::Unrecorded { .. } => one("run `pintree build` without `--locked` (and `CI=true`), review the change, and commit it"),
+        Error::NoFreeId { .. } => one("give some of the names ids above 999 in the manifest's `[ids]`"),
         Error::NotLocked { .. } => one("`--upgrade-package` takes the name of a locked binary or source package"),
         Error::Unsolvable { source, .. } => source.hints.clone(),
         Error::Busy { .. } => one("try again when it has ended"),

@@ -64,7 +64,7 @@ pub fn run(step: &Step) -> Exit {
         StepKind::Import(args) => (format!("import {} {} {}", args.package, args.version, args.architecture), run_import(args)),
         StepKind::Compose(args) => (format!("compose {}", args.target), run_compose(args).map(|()| 0)),
     };
-    let mut outcome = Outcome { step: name, exit: 0, message: String::new(), gone: false, downloaded: 0 };
+    let mut outcome = Outcome { step: name, ..Outcome::default() };
     let exit = match result {
         Ok(downloaded) => {
             outcome.downloaded = downloaded;

@@ -30,6 +30,7 @@ pub use fault::{Contradiction, Error, Fault};
 pub use place::{Place, settle_repositories};
 pub use reference::{ParseReferenceError, Reference};
 pub use steering::{Difference, ImagePart, Mismatch, RepoPart, Steering, Subject};
+pub use write::id_line;
 
 use crate::pkg::{Architecture, Ecosystem, Pin};
 use crate::util::fs;

@@ -28,7 +28,7 @@ impl Lockfile {
             writeln!(out, "\n[ids]")?;
         }
         for (name, id) in &self.ids {
-            write_id(out, name, *id)?;
+            writeln!(out, "{}", id_line(name, *id))?;
         }
         for hold in &steering.holds {
             write_hold(out, hold)?;
@@ -94,10 +94,11 @@ fn written_entries(entries: Entries, image: &ImagePart) -> Vec<String> {
     entries.into_iter().map(write).collect()
 }
 
-fn write_id(out: &mut String, name: &str, id: Id) -> fmt::Result {
+/// The line of `[ids]` for a name, without the line break.
+pub fn id_line(name: &str, id: Id) -> String {
     let fields: Vec<String> =
         [("uid", id.uid), ("gid", id.gid)].iter().filter_map(|(key, number)| Some(format!("{key} = {}", (*number)?))).collect();
-    writeln!(out, "{} = {{ {} }}", Key(name), fields.join(", "))
+    format!("{} = {{ {} }}", Key(name), fields.join(", "))
 }
 
 fn write_hold(out: &mut String, hold: &Hold) -> fmt::Result {

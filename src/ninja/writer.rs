@@ -72,12 +72,27 @@ impl Writer {
         inputs: impl IntoIterator<Item = &'a str>,
         variables: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) {
+        self.build_after(output, rule, inputs, [], variables);
+    }
+
+    /// Writes one edge with implicit inputs: they come first and count as its own, and `$in` does not have them.
+    pub fn build_after<'a>(
+        &mut self,
+        output: &str,
+        rule: &str,
+        inputs: impl IntoIterator<Item = &'a str>,
+        implicit: impl IntoIterator<Item = &'a str>,
+        variables: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) {
         self.text.push_str("build ");
         self.text.push_str(&escape_path(output));
         self.text.push_str(": ");
         self.text.push_str(rule);
-        for input in inputs {
-            self.text.push(' ');
+        let inputs = inputs.into_iter().map(|input| (" ", input));
+        let mut bar = " | ";
+        let implicit = implicit.into_iter().map(|input| (std::mem::replace(&mut bar, " "), input));
+        for (separator, input) in inputs.chain(implicit) {
+            self.text.push_str(separator);
             self.text.push_str(&escape_path(input));
         }
         self.text.push('\n');
@@ -121,6 +136,7 @@ mod tests {
         writer.include("a b.ninja");
         writer.blank();
         writer.build("out: x", "cp", ["in 1", "in2"], [("name", "libstdc++6")]);
+        writer.build_after("b", "cp", ["a"], ["c d", "e"], []);
         writer.default_targets(["out: x"]);
         insta::assert_snapshot!(writer.finish(), @r"
         # two
@@ -130,6 +146,7 @@ mod tests {
 
         build out$:$ x: cp in$ 1 in2
           name = libstdc++6
+        build b: cp a | c$ d e
         default out$:$ x
         ");
     }

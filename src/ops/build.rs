@@ -1,9 +1,10 @@
 //! `pintree build`: lock if allowed and needed, write the build file, run ninja, tell what came out.
 
-use super::choice::Chosen;
-use super::{Choice, Error, Session, lock, network, targets};
+use super::work::Work;
+use super::{Choice, Error, Session, network};
 use crate::ninja::{self, Layout};
 use crate::pkg::{Architecture, Sha256};
+pub use crate::plan::Stage;
 use crate::plan::{self, Plan};
 use crate::repo::Mirrors;
 use crate::step::import;
@@ -19,6 +20,8 @@ use std::time::{Duration, Instant};
 pub struct Options {
     /// Which images, for which architectures.
     pub choice: Choice,
+    /// How far.
+    pub until: Stage,
     /// Fail rather than change a lockfile.
     pub locked: bool,
     /// Steps that may use the processor at once; the number of cores if none is given.
@@ -70,18 +73,31 @@ const FAILURES: usize = 8;
 pub fn build(session: &mut Session<'_>, options: &Options) -> Result<Report, Error> {
     let start = Instant::now();
     let chosen = options.choice.load(&session.project)?;
-    let plan = plan_of(session, &chosen, options.locked)?;
+    let mut work = Work::load(session, chosen, options.locked)?;
     let generated = session.project.generated();
     create_directory(&generated)?;
     let guard = exclusive(session, &generated)?;
     let store = Repo::init(&session.project.store())?;
-    let sources = write_files(session, &chosen, &plan)?;
-    if session.offline {
-        refuse_missing(&store, &plan, &sources, options.archives.as_deref())?;
-    }
-    let outcomes = run(session, options)?;
+    let mut outcomes = vec![];
+    let plan = loop {
+        let plan = work.plan()?;
+        let sources = write_files(session, &work, &plan, options.until)?;
+        if session.offline {
+            refuse_missing(&store, &plan, &sources, options.archives.as_deref())?;
+        }
+        let ran = run(session, options, &plan)?;
+        let complete = ran.iter().all(|outcome| outcome.unrecorded.is_empty());
+        if !complete {
+            // Each turn gives an id to a name that had none in an image, so this ends.
+            work.record(session, &plan, &ran, options.locked)?;
+        }
+        outcomes.extend(ran);
+        if complete {
+            break plan;
+        }
+    };
     drop(guard);
-    let images = plan.composes.iter().map(|compose| built(&store, &plan, compose)).collect::<Result<_, _>>()?;
+    let images = plan.composes.iter().map(|compose| built(&store, &plan, compose, options.until)).collect::<Result<_, _>>()?;
     let downloaded = outcomes.iter().map(|outcome| outcome.downloaded).sum();
     Ok(Report { images, steps: outcomes.len(), downloaded, time: start.elapsed() })
 }
@@ -89,25 +105,11 @@ pub fn build(session: &mut Session<'_>, options: &Options) -> Result<Report, Err
 /// Writes the build file without running it; gives its path.
 pub fn generate(session: &mut Session<'_>, options: &Options) -> Result<PathBuf, Error> {
     let chosen = options.choice.load(&session.project)?;
-    let plan = plan_of(session, &chosen, options.locked)?;
+    let work = Work::load(session, chosen, options.locked)?;
     create_directory(&session.project.generated())?;
     Repo::init(&session.project.store())?;
-    write_files(session, &chosen, &plan)?;
+    write_files(session, &work, &work.plan()?, options.until)?;
     Ok(session.project.generated().join("build.ninja"))
-}
-
-fn plan_of(session: &mut Session<'_>, chosen: &[Chosen], locked: bool) -> Result<Plan, Error> {
-    let mut wanted = vec![];
-    for chosen in chosen {
-        let name = &chosen.manifest.name;
-        let lockfile = lock::current(session, &chosen.manifest, locked)?;
-        for (image, arches) in &chosen.images {
-            for architecture in arches {
-                wanted.push(targets::target(name, &lockfile, image, architecture)?);
-            }
-        }
-    }
-    Ok(plan::plan(wanted))
 }
 
 fn create_directory(path: &Path) -> Result<(), Error> {
@@ -149,7 +151,7 @@ fn refuse_missing(store: &Repo, plan: &Plan, sources: &Mirrors, archives: Option
     if missing.is_empty() { Ok(()) } else { Err(Error::Missing { missing }) }
 }
 
-fn write_files(session: &mut Session<'_>, chosen: &[Chosen], plan: &Plan) -> Result<Mirrors, Error> {
+fn write_files(session: &mut Session<'_>, work: &Work, plan: &Plan, until: Stage) -> Result<Mirrors, Error> {
     let generated = session.project.generated();
     let write = |name: &str, text: &str| {
         let path = generated.join(name);
@@ -159,18 +161,20 @@ fn write_files(session: &mut Session<'_>, chosen: &[Chosen], plan: &Plan) -> Res
     let layout = Layout { pintree: program.to_string_lossy().into_owned(), generated: "_build".to_owned() };
     let mirrors = network::mirrors(session)?;
     let mut sources = Mirrors::default();
-    for chosen in chosen {
+    for (chosen, _) in &work.chosen {
         for (name, repo) in &chosen.manifest.repos {
             sources.offer(&format!("{}/{name}", chosen.manifest.name), network::addresses(&mirrors, repo)?);
         }
     }
     sources.save(&generated.join("sources.toml"))?;
     write("rules.ninja", ninja::RULES)?;
-    write("build.ninja", &ninja::render(plan, &layout))?;
+    work.save(plan)?;
+    write("build.ninja", &ninja::render(plan, &layout, until))?;
     Ok(sources)
 }
 
-fn run(session: &mut Session<'_>, options: &Options) -> Result<Vec<Outcome>, Error> {
+/// Runs ninja. Where all that failed are steps that need ids, that is no error: their outcomes say which.
+fn run(session: &mut Session<'_>, options: &Options, plan: &Plan) -> Result<Vec<Outcome>, Error> {
     let path = session.project.generated().join("outcomes");
     let io = |doing| {
         let path = path.clone();
@@ -195,7 +199,8 @@ fn run(session: &mut Session<'_>, options: &Options) -> Result<Vec<Outcome>, Err
         build_file: "_build/build.ninja".into(),
         targets: vec![],
         jobs: jobs + CONNECTIONS,
-        failures: FAILURES,
+        // A step that needs ids counts as failed too, and each of them is to be heard.
+        failures: FAILURES + plan.configures.len(),
         environment,
         interrupt: session.interrupt,
     };
@@ -216,7 +221,16 @@ fn run(session: &mut Session<'_>, options: &Options) -> Result<Vec<Outcome>, Err
     if status.success() {
         return Ok(outcomes);
     }
-    let failed: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.exit != 0).collect();
+    let (failed, waiting): (Vec<&Outcome>, Vec<&Outcome>) =
+        outcomes.iter().filter(|outcome| outcome.exit != 0).partition(|outcome| outcome.unrecorded.is_empty());
+    if failed.is_empty() && !waiting.is_empty() {
+        // A step that was killed leaves no outcome.
+        let is_waiting = |command: &String| waiting.iter().any(|outcome| outcome.step.split(' ').all(|word| command.contains(word)));
+        return match commands.into_iter().find(|command| !is_waiting(command)) {
+            Some(command) => Err(Error::StepDied { command }),
+            None => Ok(outcomes),
+        };
+    }
     let Some(first) = failed.first() else {
         // A step that was killed leaves no outcome, and ninja's own failures are none of a step.
         return Err(match commands.into_iter().next() {
@@ -233,14 +247,15 @@ fn run(session: &mut Session<'_>, options: &Options) -> Result<Vec<Outcome>, Err
     })
 }
 
-fn built(store: &Repo, plan: &Plan, compose: &plan::Compose) -> Result<Built, Error> {
-    let commit = store.read_ref(&compose.reference)?.ok_or_else(|| Error::NoRef { reference: compose.reference.clone() })?;
+fn built(store: &Repo, plan: &Plan, compose: &plan::Compose, until: Stage) -> Result<Built, Error> {
+    let reference = compose.reference_at(until);
+    let Some(commit) = store.read_ref(&reference)? else { return Err(Error::NoRef { reference }) };
     let size_of = |digest: &Sha256| plan.imports.get(digest).map_or(0, |import| import.size);
     Ok(Built {
         manifest: compose.manifest.clone(),
         image: compose.image.clone(),
         architecture: compose.architecture.clone(),
-        reference: compose.reference.clone(),
+        reference,
         commit,
         packages: compose.packages.len(),
         size: compose.packages.iter().map(size_of).sum(),

@@ -232,6 +232,26 @@ pub enum Error {
         /// Name and version of each.
         missing: Vec<String>,
     },
+    /// Packages make users or groups that no table has a number for, and the lockfile may not change.
+    #[error("users and groups that packages make have no ids{}", ids(.tables))]
+    Unrecorded {
+        /// The lines that would be added to the `[ids]` of each lockfile.
+        tables: Vec<(PathBuf, Vec<String>)>,
+    },
+    /// A step asks again for what it was given: a fault of this program.
+    #[error("`{step}` has no ids for {} although they were given", list(.names))]
+    IdsNotTaken {
+        /// The step's description.
+        step: String,
+        /// The names.
+        names: Vec<String>,
+    },
+    /// Every system id has a name.
+    #[error("there is no system id left for `{name}`: 100 to 999 are taken")]
+    NoFreeId {
+        /// The user or group.
+        name: String,
+    },
     /// A build ended well and left no ref: a fault of this program.
     #[error("the build ended well, but there is no ref `{reference}`")]
     NoRef {
@@ -303,6 +323,11 @@ fn known_arches(known: &[Architecture]) -> String {
         return String::new();
     }
     format!("; it is built for {}", known.iter().map(|arch| format!("`{arch}`")).collect::<Vec<_>>().join(", "))
+}
+
+fn ids(tables: &[(PathBuf, Vec<String>)]) -> String {
+    let lines = |lines: &[String]| lines.iter().map(|line| format!("\n    {line}")).collect::<String>();
+    tables.iter().map(|(lockfile, ids)| format!("\n  `{}` needs\n    [ids]{}", lockfile.display(), lines(ids))).collect()
 }
 
 fn reasons(stale: &Stale) -> String {

@@ -2,7 +2,7 @@
 
 use super::indexes::Indexes;
 use super::preferences::Known;
-use super::{Error, Session, Stale, steering};
+use super::{Error, Session, Stale, ids, steering};
 use crate::lock::{self, Change, Lockfile, Parts, Place, Steering};
 use crate::manifest::{self, Manifest};
 use crate::pkg::{Architecture, Hold, Pin};
@@ -145,7 +145,8 @@ fn load(path: &Path) -> Result<Option<Lockfile>, Error> {
     }
 }
 
-fn save(lockfile: &Lockfile, path: &Path) -> Result<bool, Error> {
+/// Writes a lockfile; tells whether it changed.
+pub(super) fn save(lockfile: &Lockfile, path: &Path) -> Result<bool, Error> {
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).map_err(|source| Error::Io { doing: "create the directory", path: parent.to_owned(), source })?;
     }
@@ -158,12 +159,8 @@ fn missing(path: &Path) -> Stale {
 
 fn differences(session: &Session<'_>, manifest: &Manifest, lockfile: &Lockfile) -> Result<Vec<String>, Error> {
     let wanted = steering::of_manifest(&session.project, manifest)?;
-    Ok(lockfile
-        .compare(&wanted)
-        .map_err(|source| Error::Contradiction { manifest: manifest.name.clone(), source })?
-        .iter()
-        .map(ToString::to_string)
-        .collect())
+    let mismatches = lockfile.compare(&wanted).map_err(|source| Error::Contradiction { manifest: manifest.name.clone(), source })?;
+    Ok(mismatches.iter().map(ToString::to_string).chain(ids::conflicts(manifest, lockfile.ids())).collect())
 }
 
 fn refuse_unknown(names: &[String], old: &Lockfile) -> Result<(), Error> {
@@ -221,7 +218,7 @@ fn solve(session: &mut Session<'_>, manifest: &Manifest, old: Option<&Lockfile>,
         pins.extend(known.into_solved().into_iter().map(|(image, solved)| ((image, architecture.clone()), solved)));
     }
     record(session, manifest, &indexes)?;
-    let ids = old.map(|old| old.ids().clone()).unwrap_or_default();
+    let ids = old.map(|old| ids::kept(manifest, old.ids())).unwrap_or_default();
     let mut parts = Parts { steering, ids, pins, ..Parts::default() };
     lock::settle_repositories(&mut parts, old, |pin| places.get(pin).cloned().unwrap_or_default());
     Lockfile::build(parts, old).map_err(|source| Error::Contradiction { manifest: manifest.name.clone(), source })

@@ -10,6 +10,7 @@ mod error;
 mod fields;
 pub mod gc;
 pub mod graph;
+mod ids;
 mod indexes;
 pub mod lock;
 pub mod network;
@@ -20,6 +21,7 @@ mod targets;
 pub mod tree;
 pub mod verify;
 pub mod why;
+mod work;
 
 pub use choice::Choice;
 pub use error::{Error, Stale};

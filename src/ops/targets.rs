@@ -1,19 +1,24 @@
 //! A lockfile's images as targets of a plan.
 
-use super::Error;
+use super::{Error, ids};
 use crate::lock::Lockfile;
+use crate::manifest::Manifest;
 use crate::pkg::Architecture;
 use crate::plan::Target;
 
 /// The target of one image for one architecture.
-pub fn target(manifest: &str, lockfile: &Lockfile, image: &str, architecture: &Architecture) -> Result<Target, Error> {
+pub fn target(manifest: &Manifest, lockfile: &Lockfile, image: &str, architecture: &Architecture) -> Result<Target, Error> {
+    let settings = manifest.flatten(image).map(|resolved| resolved.settings()).unwrap_or_default();
     Ok(Target {
-        manifest: manifest.to_owned(),
+        manifest: manifest.name.clone(),
         image: image.to_owned(),
         architecture: architecture.clone(),
         foreign: lockfile.steering().foreign_arches.iter().filter(|arch| *arch != architecture).cloned().collect(),
         steering: steering(lockfile, image, architecture),
         pins: lockfile.pins(image, architecture)?,
+        epoch: manifest.epoch,
+        debconf: settings.debconf,
+        ids: ids::fixed(manifest, lockfile),
     })
 }
 

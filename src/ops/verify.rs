@@ -196,7 +196,7 @@ fn composed(
     architecture: &Architecture,
     seen: &mut Seen,
 ) -> Result<Check, Error> {
-    let plan = plan::plan([targets::target(&manifest.name, lockfile, image, architecture)?]);
+    let plan = plan::plan([targets::target(manifest, lockfile, image, architecture)?]);
     let compose = &plan.composes[0];
     let mut check = Check {
         manifest: manifest.name.clone(),

@@ -1,8 +1,10 @@
 //! Pins of every image ► the graph of edges that a build needs, still free of ninja's syntax.
 //!
 //! Takes [`Target`]s, one for each image and architecture, and gives a [`Plan`]: one [`Import`] for each package file,
-//! shared by all images, and one [`Compose`] for each target. Pure: what exists already is ninja's question.
+//! shared by all images, and one [`Compose`] and one [`Configure`] for each target. Pure: what exists already is ninja's
+//! question.
 
+use crate::lock::Id;
 use crate::pkg::{Architecture, Pin, Sha256};
 use crate::store::{IMAGE_FORMAT, RefName};
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +24,12 @@ pub struct Target {
     pub steering: Vec<String>,
     /// Every package of the image.
     pub pins: Vec<Pin>,
+    /// `SOURCE_DATE_EPOCH` of scripts, in seconds.
+    pub epoch: u64,
+    /// Answers to the questions that packages ask, one debconf selection each.
+    pub debconf: Vec<String>,
+    /// Numbers of users and groups that scripts make, by name; part of no image's identity.
+    pub ids: BTreeMap<String, Id>,
 }
 
 /// The work that a set of targets implies.
@@ -31,6 +39,28 @@ pub struct Plan {
     pub imports: BTreeMap<Sha256, Import>,
     /// One edge for each image and architecture, sorted.
     pub composes: Vec<Compose>,
+    /// One edge for each image and architecture, in the same order.
+    pub configures: Vec<Configure>,
+}
+
+/// How far an image is: what its refs end in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Its packages are merged into one tree, and none of their scripts has run.
+    #[default]
+    Composed,
+    /// Maintainer scripts have run.
+    Configured,
+}
+
+impl Stage {
+    /// The last component of the refs of images at this stage.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Composed => "composed",
+            Self::Configured => "configured",
+        }
+    }
 }
 
 /// A package file to bring into its own ref.
@@ -78,6 +108,47 @@ pub struct Compose {
     pub packages: Vec<Sha256>,
 }
 
+/// A root filesystem whose maintainer scripts are to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Configure {
+    /// The manifest's name.
+    pub manifest: String,
+    /// The image's name.
+    pub image: String,
+    /// The architecture of the root filesystem.
+    pub architecture: Architecture,
+    /// Further architectures inside the root, in manifest order.
+    pub foreign: Vec<Architecture>,
+    /// The ref that holds the tree before.
+    pub composed: RefName,
+    /// The ref that the edge writes.
+    pub reference: RefName,
+    /// The digest of the composed tree's identity and of what scripts are told besides; ids are no part of it.
+    pub identity: Sha256,
+    /// `SOURCE_DATE_EPOCH` of scripts, in seconds.
+    pub epoch: u64,
+    /// Answers to the questions that packages ask, one debconf selection each.
+    pub debconf: Vec<String>,
+    /// Numbers of users and groups that scripts make, by name.
+    pub ids: BTreeMap<String, Id>,
+    /// The packages by digest, in the order of name, then architecture.
+    pub packages: Vec<Sha256>,
+}
+
+impl Plan {
+    /// The refs of all images at a stage, in the order of [`Plan::composes`].
+    pub fn references(&self, stage: Stage) -> impl Iterator<Item = RefName> + '_ {
+        self.composes.iter().map(move |compose| compose.reference_at(stage))
+    }
+}
+
+impl Compose {
+    /// The ref of the same image at a stage.
+    pub fn reference_at(&self, stage: Stage) -> RefName {
+        RefName::image(&self.manifest, &self.image, &self.architecture, stage.as_str())
+    }
+}
+
 /// Turns targets into a plan; the order of the targets does not matter.
 pub fn plan(targets: impl IntoIterator<Item = Target>) -> Plan {
     let mut plan = Plan::default();
@@ -95,17 +166,33 @@ pub fn plan(targets: impl IntoIterator<Item = Target>) -> Plan {
             });
             import.from.insert(Place { manifest: target.manifest.clone(), repo: pin.repo, path: pin.path });
         }
-        plan.composes.push(Compose {
-            reference: RefName::image(&target.manifest, &target.image, &target.architecture, "composed"),
-            manifest: target.manifest,
-            image: target.image,
-            architecture: target.architecture,
+        let reference = |stage: Stage| RefName::image(&target.manifest, &target.image, &target.architecture, stage.as_str());
+        let compose = Compose {
+            reference: reference(Stage::Composed),
+            manifest: target.manifest.clone(),
+            image: target.image.clone(),
+            architecture: target.architecture.clone(),
             foreign: target.foreign,
             identity,
             packages,
+        };
+        plan.configures.push(Configure {
+            composed: compose.reference.clone(),
+            reference: reference(Stage::Configured),
+            identity: configured_identity(&identity, target.epoch, &target.debconf),
+            manifest: target.manifest,
+            image: target.image,
+            architecture: target.architecture,
+            foreign: compose.foreign.clone(),
+            epoch: target.epoch,
+            debconf: target.debconf,
+            ids: target.ids,
+            packages: compose.packages.clone(),
         });
+        plan.composes.push(compose);
     }
     plan.composes.sort();
+    plan.configures.sort_by(|a, b| (&a.manifest, &a.image, &a.architecture).cmp(&(&b.manifest, &b.image, &b.architecture)));
     plan
 }
 
@@ -120,6 +207,15 @@ fn identity(target: &Target) -> Sha256 {
     }
     for pin in &target.pins {
         text.push_str(&format!("package {} {} {} {}\n", pin.name, pin.architecture, pin.version, pin.sha256));
+    }
+    Sha256::of(text.as_bytes())
+}
+
+/// The digest that a configured image's commit carries: what it was composed from, and what its scripts were told.
+fn configured_identity(composed: &Sha256, epoch: u64, debconf: &[String]) -> Sha256 {
+    let mut text = format!("pintree configured {IMAGE_FORMAT}\ncomposed {composed}\nepoch {epoch}\n");
+    for line in debconf {
+        text.push_str(&format!("debconf {line}\n"));
     }
     Sha256::of(text.as_bytes())
 }
@@ -150,6 +246,9 @@ mod tests {
             foreign: vec![],
             steering: vec![],
             pins,
+            epoch: 1_577_836_800,
+            debconf: vec![],
+            ids: BTreeMap::new(),
         }
     }
 
@@ -169,5 +268,19 @@ mod tests {
         let mut moved = pin("x", "r");
         moved.version = "1.1".into();
         assert_ne!(base, of(vec![moved, pin("y", "r")]));
+    }
+
+    #[test]
+    fn configured_identity_follows_what_scripts_are_told_and_no_id() {
+        let of = |change: fn(&mut Target)| {
+            let mut target = target("a", vec![pin("x", "r")]);
+            change(&mut target);
+            plan([target]).configures[0].identity
+        };
+        let base = of(|_| {});
+        assert_ne!(base, of(|target| target.epoch += 86_400));
+        assert_ne!(base, of(|target| target.debconf.push("tzdata tzdata/Areas select Europe".into())));
+        assert_ne!(base, of(|target| target.steering.push("variant minbase".into())));
+        assert_eq!(base, of(|target| target.ids = BTreeMap::from([("messagebus".into(), Id { uid: Some(101), gid: Some(101) })])));
     }
 }

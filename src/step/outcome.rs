@@ -11,7 +11,7 @@ pub const VARIABLE: &str = "PINTREE_OUTCOMES";
 pub const ARCHIVES: &str = "PINTREE_ARCHIVES";
 
 /// One finished step.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Outcome {
     /// What the step was, as its description has it: `import nginx 1.22.1-9 armhf`.
     pub step: String,
@@ -26,6 +26,22 @@ pub struct Outcome {
     /// Bytes that came over the network.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub downloaded: u64,
+    /// Users and groups that scripts made and that have no number yet, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unrecorded: Vec<Unrecorded>,
+}
+
+/// A user, a group, or both, that maintainer scripts made under a name that the step was given no number for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct Unrecorded {
+    /// The name.
+    pub name: String,
+    /// Whether a user has it.
+    #[serde(default)]
+    pub user: bool,
+    /// Whether a group has it.
+    #[serde(default)]
+    pub group: bool,
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -60,7 +76,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("outcomes");
         assert_eq!(Outcome::load(&file).unwrap(), []);
-        let outcome = Outcome { step: "import a".into(), exit: 5, message: "two\nlines".into(), gone: false, downloaded: 0 };
+        let outcome = Outcome { step: "import a".into(), exit: 5, message: "two\nlines".into(), ..Outcome::default() };
         outcome.append(&file).unwrap();
         std::fs::OpenOptions::new().append(true).open(&file).unwrap().write_all(b"{\"step\":\"imp").unwrap();
         assert_eq!(Outcome::load(&file).unwrap(), [outcome]);
