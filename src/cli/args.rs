@@ -280,8 +280,9 @@ pub struct Tree {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Keeps every package and image that any lockfile of the project names, and drops the rest of the build's
-OSTree repository. Cached indexes that nothing has used for 30 days go too. What is dropped comes back
-with the next build that needs it. Refuses to work beside a running build.
+OSTree repository, together with logs and scratch files of images that are gone, and checkpoints of
+scripts that no image uses. Cached indexes that nothing has used for 30 days go too. What is dropped comes
+back with the next build that needs it. Refuses to work beside a running build.
 
 Examples:
   pintree gc --dry-run

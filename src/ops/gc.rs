@@ -1,11 +1,12 @@
 //! `pintree gc`: drop what no lockfile of the project names.
 
-use super::{Error, Session};
+use super::{Error, Session, leftovers};
 use crate::lock::Lockfile;
 use crate::repo::Cache;
 use crate::store::{Collected, RefName, Repo};
 use std::collections::HashSet;
 use std::fs::File;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// What may go.
@@ -24,6 +25,8 @@ pub struct Report {
     pub lockfiles: usize,
     /// Refs that went, sorted.
     pub refs: Vec<RefName>,
+    /// Scratch, logs and remembered state of images that no lockfile names, which went.
+    pub files: Vec<PathBuf>,
     /// What went of the store.
     pub store: Collected,
     /// Bytes of cached indexes that went.
@@ -41,19 +44,23 @@ pub fn gc(session: &mut Session<'_>, options: &Options) -> Result<Report, Error>
     // Without manifests this is no project, and everything would go.
     session.project.manifests()?;
     let named = Named::load(session)?;
-    let mut report = Report { lockfiles: named.lockfiles, refs: vec![], store: Collected::default(), cache: 0 };
-    let path = session.project.store();
+    let mut report = Report { lockfiles: named.lockfiles, refs: vec![], files: vec![], store: Collected::default(), cache: 0 };
+    let (path, generated) = (session.project.store(), session.project.generated());
     if path.join("config").exists() {
         let _guard = refuse_beside_build(session)?;
         let now = session.now;
-        let keep = |name: &RefName, state: crate::store::RefState| {
-            let fresh = options.older_than.is_some_and(|age| !now.duration_since(state.used).is_ok_and(|unused| unused > age));
-            fresh || named.has(name)
-        };
+        let is_fresh = |used| options.older_than.is_some_and(|age| !now.duration_since(used).is_ok_and(|unused| unused > age));
+        let keep = |name: &RefName, state: crate::store::RefState| is_fresh(state.used) || named.has(name);
+        for file in leftovers::unnamed(&generated, &named.files)? {
+            if !is_fresh(leftovers::written(&file)?) {
+                report.files.push(file);
+            }
+        }
         let repo = Repo::open(&path)?;
         (report.store, report.refs) = repo.measure_garbage(keep)?;
         drop(repo);
         if !options.dry_run {
+            report.files = remove(session, report.files);
             report.store = Repo::collect_garbage(&path, keep)?;
         }
     }
@@ -67,16 +74,21 @@ pub fn gc(session: &mut Session<'_>, options: &Options) -> Result<Report, Error>
 }
 
 /// Everything that the project's lockfiles name.
+#[derive(Default)]
 struct Named {
     lockfiles: usize,
     packages: HashSet<RefName>,
     /// The refs of each image and architecture without their last component, the stage.
     images: HashSet<String>,
+    /// How names of files of each image and architecture begin.
+    files: HashSet<String>,
+    /// Checkpoints of scripts that the images of [`Named::files`] use.
+    stages: HashSet<RefName>,
 }
 
 impl Named {
     fn load(session: &Session<'_>) -> Result<Self, Error> {
-        let mut named = Self { lockfiles: 0, packages: HashSet::new(), images: HashSet::new() };
+        let mut named = Self::default();
         let directory = session.project.lockfile("").with_file_name("");
         let read = |source| Error::Io { doing: "read the directory", path: directory.clone(), source };
         let entries = match std::fs::read_dir(&directory) {
@@ -93,17 +105,31 @@ impl Named {
             named.lockfiles += 1;
             named.packages.extend(lockfile.cells().iter().map(|pin| RefName::deb(&pin.sha256)));
             for (image, part) in lockfile.images() {
-                named
-                    .images
-                    .extend(part.arches.iter().map(|arch| without_stage(&RefName::image(name, image, arch, "composed")).to_owned()));
+                for arch in &part.arches {
+                    named.images.insert(without_stage(&RefName::image(name, image, arch, "composed")).to_owned());
+                    named.files.insert(leftovers::image_name(name, image, arch));
+                }
             }
         }
+        named.stages = leftovers::stages_in_use(&session.project.generated(), &named.files)?;
         Ok(named)
     }
 
     fn has(&self, name: &RefName) -> bool {
-        self.packages.contains(name) || self.images.contains(without_stage(name))
+        self.packages.contains(name) || self.stages.contains(name) || self.images.contains(without_stage(name))
     }
+}
+
+/// Removes files; gives those that are gone. One that resists, such as scratch with other people's files, stops nothing.
+fn remove(session: &mut Session<'_>, files: Vec<PathBuf>) -> Vec<PathBuf> {
+    let mut gone = vec![];
+    for file in files {
+        match leftovers::remove(&file) {
+            Ok(()) => gone.push(file),
+            Err(error) => session.talk.warn(&format!("cannot remove `{}`: {error}", file.display())),
+        }
+    }
+    gone
 }
 
 fn without_stage(name: &RefName) -> &str {

@@ -12,6 +12,7 @@ pub mod gc;
 pub mod graph;
 mod ids;
 mod indexes;
+mod leftovers;
 pub mod lock;
 pub mod network;
 mod preferences;

@@ -6,7 +6,7 @@
 //! other one again.
 
 use super::choice::Chosen;
-use super::{Error, Session, ids, lock, targets};
+use super::{Error, Session, ids, leftovers, lock, targets};
 use crate::lock::{Id, Lockfile, id_line};
 use crate::plan::{self, Configure, Plan};
 use crate::step::outcome::{Outcome, Unrecorded};
@@ -69,7 +69,7 @@ impl Work {
     }
 
     fn path(&self, configure: &Configure) -> PathBuf {
-        self.directory.join(format!("{}.{}.{}", configure.manifest, configure.image, configure.architecture))
+        self.directory.join(leftovers::image_name(&configure.manifest, &configure.image, &configure.architecture))
     }
 
     /// Gives ids to what the steps of `plan` had none for, and records those that no table has yet.

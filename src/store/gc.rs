@@ -33,7 +33,7 @@ pub struct Collected {
 }
 
 /// Refs whose first component is one of these are ours to drop; others were made by somebody else.
-const OURS: [&str; 3] = ["deb", "rpm", "image"];
+const OURS: [&str; 4] = ["deb", "rpm", "stage", "image"];
 
 impl Repo {
     /// Tells a shared repository that `name` is in use, without touching the ref's own file.

@@ -9,15 +9,40 @@ fn keeps_what_lockfiles_name_and_drops_the_rest() {
     insta::assert_snapshot!(environment.run(&["gc"]).stdout.split(';').next().unwrap(), @"dropped 0 packages and 0 images: 0 objects, 0 B");
     environment.manifest("edge", "[image.small]\npackages = [\"libtwo\"]\n");
     assert_eq!(environment.run(&["lock"]).code, 0);
+    let stage = |word: &str| format!("stage/1/{}", pintree::pkg::Sha256::of(word.as_bytes()));
+    let refs = environment.project().join("_build/ostree/refs/heads");
+    std::fs::create_dir_all(refs.join("stage/1")).unwrap();
+    for word in ["used", "unused"] {
+        std::fs::copy(refs.join("image/edge/small/armhf/composed"), refs.join(stage(word))).unwrap();
+    }
+    for (path, text) in [
+        ("stages/edge.small.armhf", stage("used")),
+        ("stages/edge.kiosk.armhf", stage("unused")),
+        ("logs/edge.kiosk.armhf.configure.log", String::new()),
+    ] {
+        let path = environment.project().join("_build").join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text + "\n").unwrap();
+    }
     let dry = environment.run(&["gc", "--dry-run", "--format", "json"]);
     let young = environment.run(&["gc", "--older-than", "1d", "--format", "json"]);
     let real = environment.run(&["gc", "--format", "json"]);
     let [dry, young, real] = [dry, young, real].map(|ran| serde_json::from_str::<serde_json::Value>(&ran.stdout).unwrap());
     assert_eq!(young["refs"], serde_json::json!([]), "what a build has just written is not that old");
-    for key in ["refs", "objects", "kept", "bytes"] {
+    assert_eq!(young["files"], serde_json::json!([]));
+    let logs_and_state = [
+        "_build/ids/edge.kiosk.amd64",
+        "_build/ids/edge.kiosk.armhf",
+        "_build/logs/edge.kiosk.armhf.configure.log",
+        "_build/stages/edge.kiosk.armhf",
+    ];
+    assert_eq!(real["files"], serde_json::json!(logs_and_state));
+    assert!(refs.join(stage("used")).exists() && !refs.join(stage("unused")).exists());
+    assert!(!environment.project().join("_build/logs/edge.kiosk.armhf.configure.log").exists());
+    for key in ["refs", "objects", "kept", "bytes", "files"] {
         assert_eq!(dry[key], real[key], "{key}");
     }
-    assert_eq!(real["refs"].as_array().unwrap().len(), 7, "{real}");
+    assert_eq!(real["refs"].as_array().unwrap().len(), 8, "{real}");
     assert_eq!(environment.run(&["--offline", "build"]).code, 0, "what stays is whole");
     assert_eq!(environment.run(&["verify"]).code, 0);
 }

@@ -1,0 +1,114 @@
+//! Files of images in the directory of generated files, outside the store: scratch, logs, and what a build remembers.
+//!
+//! Their names begin with `MANIFEST.IMAGE.ARCHITECTURE`; none of the three has a dot.
+
+use super::Error;
+use crate::store::RefName;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// Directories that hold one or more files or directories for each image.
+const DIRECTORIES: [&str; 4] = ["ids", "logs", "stages", "work"];
+
+/// What lies there of images that are not among `images`, sorted; a name that is no image's stays.
+pub fn unnamed(generated: &Path, images: &HashSet<String>) -> Result<Vec<PathBuf>, Error> {
+    let mut found = vec![];
+    for directory in DIRECTORIES {
+        for (path, name) in entries(&generated.join(directory))? {
+            if image_of(&name).is_some_and(|image| !images.contains(image)) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// When a file or directory was last written.
+pub fn written(path: &Path) -> Result<SystemTime, Error> {
+    path.symlink_metadata().and_then(|meta| meta.modified()).map_err(|source| Error::Io { doing: "read", path: path.to_owned(), source })
+}
+
+/// Removes a file, or a directory with all that is in it.
+pub fn remove(path: &Path) -> std::io::Result<()> {
+    if path.is_dir() && !path.is_symlink() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) }
+}
+
+/// The refs of stage checkpoints that the last configure step of each image used.
+pub fn stages_in_use(generated: &Path, images: &HashSet<String>) -> Result<HashSet<RefName>, Error> {
+    let mut refs = HashSet::new();
+    for (path, name) in entries(&generated.join("stages"))? {
+        if image_of(&name).is_some_and(|image| images.contains(image)) {
+            let text = std::fs::read_to_string(&path).map_err(|source| Error::Io { doing: "read", path, source })?;
+            refs.extend(text.lines().filter_map(|line| line.parse::<RefName>().ok()));
+        }
+    }
+    Ok(refs)
+}
+
+/// `MANIFEST.IMAGE.ARCHITECTURE`, as names of files have it.
+pub fn image_name(manifest: &str, image: &str, architecture: &crate::pkg::Architecture) -> String {
+    format!("{manifest}.{image}.{architecture}")
+}
+
+fn image_of(name: &str) -> Option<&str> {
+    let mut dots = name.match_indices('.').map(|(at, _)| at);
+    dots.nth(1)?;
+    Some(&name[..dots.next().unwrap_or(name.len())])
+}
+
+fn entries(directory: &Path) -> Result<Vec<(PathBuf, String)>, Error> {
+    let io = |source| Error::Io { doing: "read the directory", path: directory.to_owned(), source };
+    let entries = match std::fs::read_dir(directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(vec![]),
+        other => other.map_err(io)?,
+    };
+    let mut found = vec![];
+    for entry in entries {
+        let entry = entry.map_err(io)?;
+        if let Ok(name) = entry.file_name().into_string() {
+            found.push((entry.path(), name));
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_whose_a_file_is() {
+        assert_eq!(image_of("edge.kiosk.armhf"), Some("edge.kiosk.armhf"));
+        assert_eq!(image_of("edge.kiosk.armhf.configure.log"), Some("edge.kiosk.armhf"));
+        assert_eq!(image_of("edge.kiosk"), None);
+        assert_eq!(image_of("README"), None);
+    }
+
+    #[test]
+    fn finds_what_belongs_to_no_image() {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = directory.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        let stage = |word: &str| format!("stage/1/{}", crate::pkg::Sha256::of(word.as_bytes()));
+        write("logs/m.a.armhf.configure.log", "");
+        write("logs/m.b.armhf.configure.log", "");
+        write("logs/mine", "");
+        write("work/m.b.armhf.configure/upper/file", "");
+        write("stages/m.a.armhf", &format!("{}\n{}\n", stage("1"), stage("2")));
+        write("stages/m.b.armhf", &stage("3"));
+        let images = HashSet::from(["m.a.armhf".to_owned()]);
+        let unnamed = unnamed(directory.path(), &images).unwrap();
+        let names: Vec<_> = unnamed.iter().map(|path| path.strip_prefix(directory.path()).unwrap().to_str().unwrap()).collect();
+        assert_eq!(names, ["logs/m.b.armhf.configure.log", "stages/m.b.armhf", "work/m.b.armhf.configure"]);
+        let stages = stages_in_use(directory.path(), &images).unwrap();
+        assert_eq!(stages, [stage("1"), stage("2")].map(|text| text.parse().unwrap()).into());
+        unnamed.iter().for_each(|path| remove(path).unwrap());
+        assert!(!directory.path().join("work/m.b.armhf.configure").exists());
+        assert!(directory.path().join("logs/mine").exists());
+    }
+}
