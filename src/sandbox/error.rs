@@ -1,0 +1,119 @@
+//! What can go wrong in a sandbox.
+
+use std::path::PathBuf;
+
+/// Something that this host does not have or does not allow.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub struct Lack {
+    /// What is lacking, as a sentence.
+    pub what: String,
+    /// What to do about it: a command where there is one.
+    pub mend: String,
+    /// How it showed, if a call failed.
+    #[source]
+    pub source: Option<std::io::Error>,
+}
+
+impl Lack {
+    pub(super) fn new(what: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { what: what.into(), mend: mend.into(), source: None }
+    }
+
+    pub(super) fn because(self, source: impl Into<std::io::Error>) -> Self {
+        Self { source: Some(source.into()), ..self }
+    }
+}
+
+/// A sandbox that cannot be made, or a failure in it that is not the program's own.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// This host lacks something.
+    #[error(transparent)]
+    Lack(#[from] Lack),
+    /// The process has several threads, which the kernel does not move into a user namespace.
+    #[error("a process with {threads} threads cannot enter a sandbox")]
+    Threads {
+        /// How many.
+        threads: usize,
+    },
+    /// [`super::OWNERSHIP`] has a value that names no way to keep owners.
+    #[error("`{value}` in the environment variable `{}` is none of root, subordinate, recorded", super::OWNERSHIP)]
+    Ownership {
+        /// The value.
+        value: String,
+    },
+    /// A program in the root could not be started.
+    #[error("cannot start `{program}`")]
+    Start {
+        /// The program.
+        program: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A program's surroundings could not be made.
+    #[error("cannot {doing} for `{program}`")]
+    Surroundings {
+        /// What was being done, as a verb phrase.
+        doing: &'static str,
+        /// The program.
+        program: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// Something outside the program ended the process that surrounds it; memory that ran out, most likely.
+    #[error("`{program}` was killed together with its sandbox")]
+    Killed {
+        /// The program.
+        program: String,
+    },
+    /// Text for a system call has a zero byte in it.
+    #[error("`{text}` has a zero byte in it")]
+    Zero {
+        /// The text.
+        text: String,
+    },
+    /// A file could not be read or written.
+    #[error("cannot {doing} `{}`", path.display())]
+    Io {
+        /// What was being done, as a verb phrase.
+        doing: &'static str,
+        /// To which file.
+        path: PathBuf,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// A program made a file whose name is not UTF-8, which OSTree does not store.
+    #[error("`{}` has a name that is not UTF-8", path.display())]
+    Name {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A program nested directories deeper than any real one does.
+    #[error("`{path}` is nested too deeply")]
+    Depth {
+        /// Where it went too deep.
+        path: String,
+    },
+}
+
+impl Error {
+    pub(super) fn io(doing: &'static str, path: impl Into<PathBuf>, source: impl Into<std::io::Error>) -> Self {
+        Self::Io { doing, path: path.into(), source: source.into() }
+    }
+
+    /// Tells whether the host is at fault: exit code 7.
+    pub fn is_lack(&self) -> bool {
+        matches!(self, Self::Lack(_))
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Lack(lack) => Some(&lack.mend),
+            Self::Killed { .. } => Some("perhaps memory ran out; run it again with fewer jobs: `-j 1`"),
+            _ => None,
+        }
+    }
+}

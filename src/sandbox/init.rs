@@ -1,0 +1,185 @@
+//! Process 1 of a program's sandbox: makes its surroundings, starts it, and waits for orphans.
+//!
+//! Everything here runs in a forked child. Nothing is allocated; whatever needs memory was made before.
+
+use super::Limits;
+use super::root::new_mount;
+use super::sys::{self, Fork, Words};
+use rustix::fs::{CWD, Mode};
+use rustix::io::Errno;
+use rustix::mount::{MoveMountFlags, UnmountFlags, move_mount, unmount};
+use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions};
+use std::ffi::CString;
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+
+/// All that process 1 needs to know.
+pub(super) struct Plan {
+    /// Where the root is mounted.
+    pub(super) root: CString,
+    /// The paths to try for the program.
+    pub(super) programs: Vec<CString>,
+    pub(super) arguments: Words,
+    pub(super) environment: Words,
+    pub(super) directory: CString,
+    pub(super) limits: Limits,
+    /// What becomes its standard input.
+    pub(super) input: OwnedFd,
+    /// What becomes its standard output and standard error.
+    pub(super) output: OwnedFd,
+    /// Where process 1 tells how it went.
+    pub(super) report: OwnedFd,
+    /// Ends when the parent does.
+    pub(super) start: OwnedFd,
+}
+
+/// What is being done when something fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Stage {
+    Host = 1,
+    Proc,
+    Root,
+    Limits,
+    Fork,
+    Directory,
+    Exec,
+    /// Nothing failed; the number is the program's wait status.
+    Ended,
+}
+
+impl Stage {
+    const ALL: [Self; 8] = [Self::Host, Self::Proc, Self::Root, Self::Limits, Self::Fork, Self::Directory, Self::Exec, Self::Ended];
+
+    /// What is being done, as a verb phrase.
+    pub(super) fn doing(self) -> &'static str {
+        match self {
+            Self::Host => "set the host name",
+            Self::Proc => "mount `/proc`",
+            Self::Root => "change the root directory",
+            Self::Limits => "set limits",
+            Self::Fork => "start a process",
+            Self::Directory => "change the directory",
+            Self::Exec | Self::Ended => "run",
+        }
+    }
+}
+
+/// A report: a stage, and an error number or a wait status.
+pub(super) const REPORT: usize = 5;
+
+fn render(stage: Stage, number: i32) -> [u8; REPORT] {
+    let [a, b, c, d] = number.to_ne_bytes();
+    [stage as u8, a, b, c, d]
+}
+
+/// Reads what [`render`] wrote.
+pub(super) fn parse(bytes: &[u8]) -> Option<(Stage, i32)> {
+    let bytes: [u8; REPORT] = bytes.get(..REPORT)?.try_into().ok()?;
+    let [stage, a, b, c, d] = bytes;
+    let stage = Stage::ALL.into_iter().find(|known| *known as u8 == stage)?;
+    Some((stage, i32::from_ne_bytes([a, b, c, d])))
+}
+
+/// Lives as process 1 of a new process namespace, in a mount namespace that is a copy of the parent's. `foreign` are the
+/// parent's ends of the pipes.
+pub(super) fn live(plan: &Plan, foreign: [i32; 3]) -> ! {
+    foreign.into_iter().for_each(sys::close);
+    if let Err((stage, error)) = try_live(plan) {
+        tell(plan, stage, error.raw_os_error());
+    }
+    // With process 1 the kernel ends all others that are left.
+    sys::exit(0)
+}
+
+fn tell(plan: &Plan, stage: Stage, number: i32) {
+    // With the parent gone there is nobody left to tell.
+    let _gone = rustix::io::write(&plan.report, &render(stage, number));
+}
+
+fn try_live(plan: &Plan) -> Result<(), (Stage, Errno)> {
+    let at = |stage| move |error: Errno| (stage, error);
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(at(Stage::Fork))?;
+    // If the parent died before that, no signal comes; but then nothing comes through the pipe either.
+    if !matches!(rustix::io::read(&plan.start, &mut [0]), Ok(1)) {
+        return Ok(());
+    }
+    sys::reset_signals();
+    rustix::system::sethostname(b"localhost").map_err(at(Stage::Host))?;
+    // The kernel wants to see a whole `/proc` when it makes one, so this comes before the old root goes.
+    let processes = new_mount("proc", &[]).map_err(at(Stage::Proc))?;
+    rustix::process::chdir(&*plan.root).map_err(at(Stage::Root))?;
+    rustix::process::pivot_root(c".", c".").map_err(at(Stage::Root))?;
+    // The old root now lies over the new one; with it go all paths of the host.
+    unmount(c".", UnmountFlags::DETACH).map_err(at(Stage::Root))?;
+    rustix::process::chdir(c"/").map_err(at(Stage::Root))?;
+    move_mount(&processes, c"", CWD, c"/proc", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH).map_err(at(Stage::Proc))?;
+    drop(processes);
+    set_limits(&plan.limits).map_err(at(Stage::Limits))?;
+    rustix::process::umask(Mode::WGRP | Mode::WOTH);
+    let program = match sys::fork() {
+        Ok(Fork::Child) => start(plan),
+        Ok(Fork::Parent(program)) => program,
+        Err(error) => return Err((Stage::Fork, Errno::from_io_error(&error).unwrap_or(Errno::IO))),
+    };
+    wait(plan, program);
+    Ok(())
+}
+
+fn set_limits(limits: &Limits) -> Result<(), Errno> {
+    let fixed = |resource, number| rustix::process::setrlimit(resource, Rlimit { current: Some(number), maximum: Some(number) });
+    fixed(Resource::Core, 0)?;
+    // The host's own limit may be lower, and only root raises that.
+    let allowed = |resource, wanted: u64| rustix::process::getrlimit(resource).maximum.map_or(wanted, |maximum| wanted.min(maximum));
+    fixed(Resource::Nofile, allowed(Resource::Nofile, limits.files))?;
+    fixed(Resource::Stack, allowed(Resource::Stack, limits.stack))
+}
+
+/// Becomes the program.
+fn start(plan: &Plan) -> ! {
+    let fail = |stage, error: Errno| -> ! {
+        tell(plan, stage, error.raw_os_error());
+        sys::exit(127)
+    };
+    // No terminal: what asks for one gets none, and Ctrl-C reaches only the parent.
+    if let Err(error) = rustix::process::setsid() {
+        fail(Stage::Fork, error);
+    }
+    let connected = rustix::stdio::dup2_stdin(&plan.input)
+        .and_then(|()| rustix::stdio::dup2_stdout(&plan.output))
+        .and_then(|()| rustix::stdio::dup2_stderr(&plan.output));
+    if let Err(error) = connected {
+        fail(Stage::Fork, error);
+    }
+    if let Err(error) = sys::close_on_exec_from(3) {
+        fail(Stage::Fork, Errno::from_io_error(&error).unwrap_or(Errno::IO));
+    }
+    if let Err(error) = rustix::process::chdir(&*plan.directory) {
+        fail(Stage::Directory, error);
+    }
+    let mut last = Errno::NOENT;
+    for program in &plan.programs {
+        let error = sys::exec(program, &plan.arguments, &plan.environment);
+        match Errno::from_io_error(&error).unwrap_or(Errno::IO) {
+            // As a shell does: a file that may not be run does not end the search, and is told of if none is found.
+            Errno::NOENT | Errno::NOTDIR => {}
+            Errno::ACCESS => last = Errno::ACCESS,
+            error => fail(Stage::Exec, error),
+        }
+    }
+    fail(Stage::Exec, last)
+}
+
+/// Waits for the program, and for orphans until then.
+fn wait(plan: &Plan, program: Pid) {
+    sys::close(plan.input.as_fd().as_raw_fd());
+    loop {
+        match rustix::process::wait(WaitOptions::empty()) {
+            Ok(Some((pid, status))) if pid == program => {
+                tell(plan, Stage::Ended, status.as_raw());
+                return;
+            }
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(_) => return,
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What this host has and lacks for sandboxes, found by trying.
+
+use super::error::{Error, Lack};
+use super::{Layers, Options, Ownership, Sandbox, apart, enter};
+use crate::pkg::Architecture;
+use std::path::Path;
+
+/// The outcome of one trial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What was tried.
+    pub subject: String,
+    /// How it went.
+    pub state: State,
+    /// What was found.
+    pub text: String,
+    /// What mends it; empty if there is nothing to mend.
+    pub mend: String,
+}
+
+/// How a trial went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Well.
+    Ok,
+    /// Well enough; something is worth knowing.
+    Note,
+    /// Sandboxes will not work.
+    Missing,
+}
+
+/// Separates fields of a child's answer; no message has it.
+const FIELD: char = '\u{1f}';
+
+/// Tries what sandboxes for these architectures need. `directory` is one where builds write, and is left as it was.
+pub fn survey(architectures: &[Architecture], directory: &Path) -> Vec<Finding> {
+    let (namespaces, ownership) = namespaces();
+    let mut found = vec![namespaces];
+    let Some(ownership) = ownership else { return found };
+    found.push(owners(ownership));
+    found.push(overlay(directory));
+    found.extend(architectures.iter().map(emulation));
+    found
+}
+
+fn finding(subject: &str, state: State, text: impl Into<String>, mend: impl Into<String>) -> Finding {
+    Finding { subject: subject.to_owned(), state, text: text.into(), mend: mend.into() }
+}
+
+/// Does `work` in a child that enters a sandbox; gives its text, or what was lacking.
+fn tried(options: &Options, work: impl FnOnce(&Sandbox) -> Result<String, Error>) -> Result<String, (String, String)> {
+    let answer = apart(|| match Sandbox::enter(options).and_then(|sandbox| work(&sandbox)) {
+        Ok(text) => text,
+        Err(error) => {
+            let mut text = error.to_string();
+            let mut source = std::error::Error::source(&error);
+            while let Some(cause) = source {
+                text = format!("{text}: {cause}");
+                source = cause.source();
+            }
+            format!("{FIELD}{text}{FIELD}{}", error.hint().unwrap_or_default())
+        }
+    });
+    let answer = answer.map_err(|error| (error.to_string(), String::new()))?;
+    match answer.strip_prefix(FIELD) {
+        Some(failure) => {
+            let (text, mend) = failure.split_once(FIELD).unwrap_or((failure, ""));
+            Err((text.to_owned(), mend.to_owned()))
+        }
+        None => Ok(answer),
+    }
+}
+
+fn namespaces() -> (Finding, Option<Ownership>) {
+    let subject = "namespaces";
+    match tried(&Options::default(), |sandbox| Ok(sandbox.ownership().to_string())) {
+        Ok(text) => (finding(subject, State::Ok, "can be made", ""), Ownership::parse(&text)),
+        Err((text, mend)) => (finding(subject, State::Missing, text, mend), None),
+    }
+}
+
+fn owners(ownership: Ownership) -> Finding {
+    let subject = "owners of files";
+    match ownership {
+        Ownership::Root => finding(subject, State::Ok, "kept as they are, by root", ""),
+        Ownership::Subordinate => finding(subject, State::Ok, "kept by subordinate ids", ""),
+        Ownership::Recorded => {
+            let why = enter::lack_of_subordinate_ids();
+            let lack = why.unwrap_or_else(|| Lack::new("the subordinate ids cannot be used", "apt-get install --reinstall uidmap"));
+            finding(subject, State::Note, format!("recorded, which is slower: {lack}"), lack.mend)
+        }
+    }
+}
+
+fn overlay(directory: &Path) -> Finding {
+    let subject = "overlayfs";
+    let place = directory.join(format!(".pintree-sandbox-{}", std::process::id()));
+    let paths = ["lower", "upper", "work", "merged"].map(|name| place.join(name));
+    let outcome = tried(&Options::default(), |sandbox| {
+        for path in &paths {
+            std::fs::create_dir_all(path).map_err(|error| Error::io("make", path, error))?;
+        }
+        let [lower, upper, work, merged] = &paths;
+        let mounted = sandbox.mount(&Layers { lower, upper, work, merged }).and_then(super::Root::unmount);
+        let removed = sandbox.remove_all(&place);
+        mounted.and(removed).map(|()| String::new())
+    });
+    match outcome {
+        Ok(_) => finding(subject, State::Ok, format!("works in `{}`", directory.display()), ""),
+        Err((text, mend)) => finding(subject, State::Missing, text, mend),
+    }
+}
+
+fn emulation(architecture: &Architecture) -> Finding {
+    let subject = format!("programs of {architecture}");
+    let options = Options { architectures: vec![architecture.clone()], ownership: None };
+    let version = tried(&options, |sandbox| Ok(sandbox.emulators().first().map(|emulator| emulator.version.clone()).unwrap_or_default()));
+    match version {
+        Ok(version) if version == "native" => finding(&subject, State::Ok, "run natively", ""),
+        Ok(version) => finding(&subject, State::Ok, format!("run under {version}"), ""),
+        Err((text, mend)) => finding(&subject, State::Missing, text, mend),
+    }
+}

@@ -1,0 +1,135 @@
+//! System calls that have no safe wrapper, each in the smallest form that is sound.
+
+use super::error::Error;
+use rustix::process::Pid;
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
+
+/// Which side of a fork the caller is on.
+pub(super) enum Fork {
+    Child,
+    Parent(Pid),
+}
+
+/// Makes a copy of this process.
+///
+/// The copy has one thread. It may allocate: the C library makes its allocator usable across a fork. It must not take
+/// locks that other threads may have held, so it must not print.
+pub(super) fn fork() -> io::Result<Fork> {
+    // SAFETY: no memory is handed over; callers keep to what the comment above allows.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => Ok(Fork::Child),
+        pid => Ok(Fork::Parent(Pid::from_raw(pid).expect("a child has a positive id"))),
+    }
+}
+
+/// Makes a copy of this process in new namespaces; the parent gets a file that stands for it.
+pub(super) fn fork_into(namespaces: libc::c_int) -> io::Result<Option<(Pid, OwnedFd)>> {
+    let mut pidfd: libc::c_int = -1;
+    let flags = libc::c_long::from(namespaces | libc::CLONE_PIDFD | libc::SIGCHLD);
+    let none: libc::c_long = 0;
+    // SAFETY: without a new stack and without CLONE_VM this is a fork: the child goes on with a copy of this stack. The
+    // kernel writes one int to `pidfd`. The order of the last two arguments differs between machines; both are unused.
+    let pid = unsafe { libc::syscall(libc::SYS_clone, flags, none, &raw mut pidfd, none, none) };
+    match pid {
+        -1 => Err(io::Error::last_os_error()),
+        0 => Ok(None),
+        pid => {
+            let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a child has a positive id");
+            // SAFETY: the kernel just made this descriptor for us, and nobody else knows it.
+            Ok(Some((pid, unsafe { OwnedFd::from_raw_fd(pidfd) })))
+        }
+    }
+}
+
+/// Moves this process into new namespaces.
+pub(super) fn unshare(namespaces: libc::c_int) -> io::Result<()> {
+    // SAFETY: takes no memory; none of the namespaces asked for here separates the memory or files of threads.
+    match unsafe { libc::unshare(namespaces) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Becomes another program; returns only if that fails.
+pub(super) fn exec(program: &CStr, arguments: &Words, environment: &Words) -> io::Error {
+    // SAFETY: both lists end with a null pointer and point to strings that live as long as they do.
+    unsafe { libc::execve(program.as_ptr(), arguments.pointers.as_ptr(), environment.pointers.as_ptr()) };
+    io::Error::last_os_error()
+}
+
+/// Ends this process at once: no destructors, no buffers, nothing that belongs to the process it was forked from.
+pub(super) fn exit(status: i32) -> ! {
+    // SAFETY: never returns and touches no memory.
+    unsafe { libc::_exit(status) }
+}
+
+/// Gives every signal its default action and lets all of them in, as a program expects it at its start.
+pub(super) fn reset_signals() {
+    let last = libc::SIGRTMAX();
+    for signal in 1..=last {
+        // SAFETY: the default action needs no memory of ours. The kernel refuses the two that cannot be changed.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    // SAFETY: an all-zero set is filled by `sigemptyset` before it is read; the old mask is not asked for.
+    unsafe {
+        let mut none: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+    }
+}
+
+/// Lets the parent be told when a child ends, whatever it inherited.
+pub(super) fn hear_of_children() {
+    // SAFETY: the default action needs no memory of ours.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+}
+
+/// Closes every descriptor from `first` on when the process becomes another program.
+pub(super) fn close_on_exec_from(first: u32) -> io::Result<()> {
+    // SAFETY: only sets a flag; descriptors stay open and owned by whoever owns them.
+    match unsafe { libc::close_range(first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC as libc::c_int) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Closes one descriptor that this side of a fork does not use.
+pub(super) fn close(fd: RawFd) {
+    // SAFETY: called in a child that never returns to the code that owns its copy of the descriptor.
+    unsafe { libc::close(fd) };
+}
+
+/// Strings in the form that `execve` takes, made before a fork.
+#[derive(Debug)]
+pub(super) struct Words {
+    _strings: Vec<CString>,
+    pointers: Vec<*const libc::c_char>,
+}
+
+impl Words {
+    pub(super) fn new(strings: Vec<CString>) -> Self {
+        // A `CString`'s bytes stay where they are when the string is moved.
+        let pointers = strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect();
+        Self { _strings: strings, pointers }
+    }
+}
+
+/// Text for a system call.
+pub(super) fn c_string(text: impl Into<Vec<u8>>) -> Result<CString, Error> {
+    CString::new(text).map_err(|error| Error::Zero { text: String::from_utf8_lossy(&error.into_vec()).into_owned() })
+}
+
+/// The name of a user, as the host's user database has it.
+pub(super) fn user_name(uid: u32) -> Option<String> {
+    // SAFETY: the process has one thread, so the static buffer that the C library returns stays as it is until it is copied.
+    unsafe {
+        let entry = libc::getpwuid(uid);
+        if entry.is_null() {
+            return None;
+        }
+        Some(CStr::from_ptr((*entry).pw_name).to_string_lossy().into_owned())
+    }
+}
