@@ -8,6 +8,7 @@
 //! Every [`Repo`] that is open holds a shared lock, so that [`Repo::collect_garbage`] never runs under it.
 
 mod check;
+mod checkout;
 mod checksum;
 mod commit;
 mod dirtree;
@@ -15,6 +16,7 @@ mod error;
 mod gc;
 mod gvariant;
 mod lock;
+mod merge;
 mod metadata;
 mod reader;
 mod recovery;
@@ -24,11 +26,13 @@ mod repo;
 mod tree;
 mod writer;
 
+pub use checkout::SetOwner;
 pub use checksum::Checksum;
 pub use commit::{Commit, CommitParts, Value};
 pub use dirtree::{DirTree, DirTreeView};
 pub use error::{Error, ObjectKind};
 pub use gc::{Collected, RefState};
+pub use merge::{Root, Side};
 pub use metadata::Metadata;
 pub use reader::{FileKind, FileMeta};
 pub use refname::{DEB_IMPORT_FORMAT, IMAGE_FORMAT, ParseRefNameError, RefName};

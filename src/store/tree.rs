@@ -1,6 +1,6 @@
 //! A directory tree in memory, whose untouched parts stay in the repository.
 
-use super::{Checksum, Error, ObjectKind, Repo, dirtree};
+use super::{Checksum, Error, FileKind, ObjectKind, Repo, dirtree};
 use std::collections::BTreeMap;
 
 /// A directory that can be added to. Subtrees that came from the repository and are not touched are never read.
@@ -32,7 +32,7 @@ pub enum Entry {
     Directory(Checksum),
 }
 
-fn components(path: &str) -> impl Iterator<Item = &str> {
+fn components(path: &str) -> impl DoubleEndedIterator<Item = &str> {
     path.split('/').filter(|component| !component.is_empty() && *component != ".")
 }
 
@@ -149,6 +149,62 @@ impl Tree {
         }
         let file = tree.files.get(name).map(|file| Entry::File(*file));
         Ok(file.or_else(|| tree.dirs.get(name).map(|subtree| Entry::Directory(subtree.meta))))
+    }
+
+    /// Where `path` leads when symbolic links are followed inside the tree, its last component too; `None` if something
+    /// on the way is missing, or if the links form a circle.
+    pub fn resolve(&mut self, repo: &Repo, path: &str) -> Result<Option<String>, Error> {
+        // As many as Linux follows in one path.
+        let mut links = 40;
+        let mut rest: Vec<String> = components(path).rev().map(str::to_owned).collect();
+        let mut done: Vec<String> = Vec::new();
+        while let Some(name) = rest.pop() {
+            if name == ".." {
+                done.pop();
+                continue;
+            }
+            done.push(name);
+            match self.get(repo, &done.join("/"))? {
+                None => return Ok(None),
+                Some(Entry::Directory(_)) => {}
+                Some(Entry::File(file)) => {
+                    let FileKind::Symlink(target) = repo.read_file_meta(&file)?.kind else {
+                        return Ok(rest.is_empty().then(|| done.join("/")));
+                    };
+                    if links == 0 {
+                        return Ok(None);
+                    }
+                    links -= 1;
+                    done.pop();
+                    if target.starts_with('/') {
+                        done.clear();
+                    }
+                    rest.extend(components(&target).rev().map(str::to_owned));
+                }
+            }
+        }
+        Ok(Some(done.join("/")))
+    }
+
+    /// Reads the regular file at `path`, links followed, if there is one of at most `limit` bytes.
+    pub fn read_file(&mut self, repo: &Repo, path: &str, limit: u64) -> Result<Option<Vec<u8>>, Error> {
+        let Some(path) = self.resolve(repo, path)?.filter(|path| !path.is_empty()) else { return Ok(None) };
+        match self.get(repo, &path)? {
+            Some(Entry::File(file)) => repo.read_file(&file, limit).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The names in the directory `path` (`""` for this one), sorted; none if there is no such directory.
+    pub fn names(&mut self, repo: &Repo, path: &str) -> Result<Vec<String>, Error> {
+        let path: Vec<&str> = components(path).collect();
+        if !path.is_empty() && !matches!(self.get(repo, &path.join("/"))?, Some(Entry::Directory(_))) {
+            return Ok(Vec::new());
+        }
+        let tree = self.directory(repo, &path, None)?;
+        let mut names: Vec<String> = tree.files.keys().chain(tree.dirs.keys()).map(|name| name.to_string()).collect();
+        names.sort();
+        Ok(names)
     }
 
     /// Puts a file object into this directory, under a name that nothing has.

@@ -2,7 +2,7 @@
 
 use super::metadata::{TYPE_DIRECTORY, TYPE_REGULAR, TYPE_SYMLINK};
 use super::repo::object_path;
-use super::{Checksum, CommitParts, DirTree, Error, Metadata, ObjectKind, Repo};
+use super::{Checksum, CommitParts, DirTree, Error, FileKind, Metadata, ObjectKind, Repo};
 use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, XattrFlags};
 use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
@@ -194,6 +194,24 @@ impl Repo {
             Ok(Looks { attribute: Some(metadata.to_meta_bytes(TYPE_SYMLINK)?), mode: 0o644 })
         })?;
         Ok(checksum)
+    }
+
+    /// The file object `file` with other metadata; the content is copied, an unchanged file is the same object.
+    pub fn with_metadata(&self, file: &Checksum, edit: impl Fn(&mut Metadata)) -> Result<Checksum, Error> {
+        let (meta, mut content) = self.open_file(file)?;
+        let mut metadata = meta.metadata.clone();
+        edit(&mut metadata);
+        if metadata == meta.metadata {
+            return Ok(*file);
+        }
+        match meta.kind {
+            FileKind::Symlink(target) => self.write_symlink(&metadata, &target),
+            FileKind::Regular(_) => {
+                let mut writer = self.file_writer(&metadata)?;
+                io::copy(&mut content, &mut writer).map_err(Error::io("copy an object in", &self.path))?;
+                writer.finish()
+            }
+        }
     }
 
     /// Writes a directory's names.

@@ -2,7 +2,7 @@
 
 use super::merge::{DATABASE, DatabaseFile, INFO, Outcome};
 use super::package::Package;
-use super::{Arguments, Error};
+use super::{Error, Frame};
 use crate::store::{Checksum, Entry, Metadata, Repo, Tree};
 use md5::{Digest as _, Md5};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +19,7 @@ struct Members<'a> {
 }
 
 /// Adds status, triggers and the rest to `tree`, which has the packages' `info` files already.
-pub(super) fn write(repo: &Repo, packages: &[Package], arguments: &Arguments, outcome: &Outcome, tree: &mut Tree) -> Result<(), Error> {
+pub(super) fn write(repo: &Repo, packages: &[Package], frame: &Frame<'_>, outcome: &Outcome, tree: &mut Tree) -> Result<(), Error> {
     let members = members(packages, outcome)?;
     // Lists are cut first: a conffile that another package took over is no longer this one's.
     let mut lost: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
@@ -63,7 +63,7 @@ pub(super) fn write(repo: &Repo, packages: &[Package], arguments: &Arguments, ou
     }
     put(tree, "status", &status)?;
 
-    let architectures = std::iter::once(&arguments.architecture).chain(&arguments.foreign);
+    let architectures = std::iter::once(frame.architecture).chain(frame.foreign);
     put(tree, "arch", &architectures.map(|architecture| format!("{}\n", architecture.deb_name())).collect::<String>())?;
     put(tree, "available", "")?;
     let diversions = outcome.diversions.iter().map(|diversion| format!("/{}\n/{}\n{}\n", diversion.from, diversion.to, diversion.package));

@@ -5,15 +5,15 @@
 
 /// A file that gives way: `from` of every package but `package` lies at `to`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Diversion {
+pub(in crate::step) struct Diversion {
     /// Without the leading slash, like every path here.
-    pub(super) from: String,
-    pub(super) to: String,
-    pub(super) package: String,
+    pub(in crate::step) from: String,
+    pub(in crate::step) to: String,
+    pub(in crate::step) package: String,
 }
 
 /// Finds the diversions that `script`, the `preinst` of `package`, adds.
-pub(super) fn declared(script: &str, package: &str) -> Vec<Diversion> {
+pub(in crate::step) fn declared(script: &str, package: &str) -> Vec<Diversion> {
     let joined = script.replace("\\\n", " ");
     joined.split(['\n', ';', '&', '|']).filter_map(|command| parse(command, package)).collect()
 }

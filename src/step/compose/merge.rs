@@ -4,8 +4,9 @@ use super::conflict::{self, Decision, FileClaim};
 use super::diversion::{self, Diversion};
 use super::error::{Clash, ClashKind, Error};
 use super::package::Package;
+use super::Frame;
 use super::usrmerge::{self, UsrMerge};
-use crate::store::{Checksum, FileKind, Metadata, Repo, Tree};
+use crate::store::{Checksum, Entry, FileKind, Metadata, Repo, Tree};
 use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 
@@ -120,6 +121,8 @@ pub(super) struct Merge<'a> {
     repo: &'a Repo,
     packages: &'a [Package],
     usr_merge: UsrMerge,
+    /// What scripts diverted before these packages were unpacked.
+    diversions: &'a [Diversion],
     merged: bool,
     grafts: Graft,
     grafted: HashSet<(String, usize, Checksum)>,
@@ -132,11 +135,13 @@ pub(super) struct Merge<'a> {
 }
 
 impl<'a> Merge<'a> {
-    pub(super) fn new(repo: &'a Repo, packages: &'a [Package], usr_merge: UsrMerge) -> Self {
+    pub(super) fn new(repo: &'a Repo, packages: &'a [Package], frame: &Frame<'a>) -> Self {
+        let usr_merge = frame.usr_merge;
         Self {
             repo,
             packages,
             usr_merge,
+            diversions: frame.diversions,
             merged: usr_merge == UsrMerge::Yes || usr_merge == UsrMerge::Auto && usrmerge::is_announced(packages),
             grafts: Graft::default(),
             grafted: HashSet::new(),
@@ -433,6 +438,7 @@ impl<'a> Merge<'a> {
                 None => self.clashes.push(clash),
             }
         }
+        self.give_way(tree)?;
         if !self.clashes.is_empty() {
             self.clashes.sort();
             self.clashes.dedup();
@@ -441,6 +447,27 @@ impl<'a> Merge<'a> {
         self.outcome.moved.sort();
         self.outcome.diversions.sort();
         Ok(self.outcome)
+    }
+
+    /// Moves files that a script's diversion keeps from their place.
+    fn give_way(&self, tree: &mut Tree) -> Result<(), Error> {
+        for Diversion { from, to, package } in self.diversions {
+            let (path, to) = (self.outcome.canonical(from), self.outcome.canonical(to));
+            let Ok(Some(Entry::File(file))) = tree.get(self.repo, &path) else { continue };
+            let ships = |other: &Package| -> Result<bool, Error> {
+                let entry = Tree::read(self.repo, &other.tree)?.get(self.repo, from)?;
+                Ok(other.name == *package && entry == Some(Entry::File(file)))
+            };
+            let mut own = false;
+            for package in self.packages {
+                own |= ships(package)?;
+            }
+            if !own {
+                tree.remove(self.repo, &path)?;
+                tree.insert_file(self.repo, &to, file, None)?;
+            }
+        }
+        Ok(())
     }
 
     /// Finds the one diversion that leaves one file at `path` and moves the one other.
@@ -455,6 +482,10 @@ impl<'a> Merge<'a> {
             let declared = diversion::declared(&String::from_utf8_lossy(&script), &package.name);
             let here = declared.into_iter().filter(|diversion| self.outcome.canonical(&diversion.from) == path);
             found.extend(here.map(|diversion| (diversion, claim.clone(), other.clone())));
+            let known = self.diversions.iter().find(|known| known.package == package.name && self.outcome.canonical(&known.from) == path);
+            if let Some(known) = known.filter(|_| found.is_empty()) {
+                found.push((known.clone(), claim.clone(), other.clone()));
+            }
         }
         Ok(if found.len() == 1 { found.pop() } else { None })
     }

@@ -21,9 +21,11 @@ mod tests;
 
 pub use error::{Clash, ClashKind, Error};
 pub use usrmerge::UsrMerge;
+pub(in crate::step) use diversion::Diversion;
+pub(in crate::step) use package::{Package, load_all};
 
 use crate::pkg::{Architecture, Sha256};
-use crate::store::{Checksum, CommitParts, IMAGE_FORMAT, RefName, Repo, Value};
+use crate::store::{Checksum, CommitParts, IMAGE_FORMAT, RefName, Repo, Tree, Value};
 use merge::Merge;
 use std::path::Path;
 
@@ -87,17 +89,49 @@ pub fn run(repo: &Repo, arguments: &Arguments) -> Result<Composed, Error> {
 
 /// Merges the packages into a commit that no ref names yet.
 fn compose(repo: &Repo, arguments: &Arguments) -> Result<Composed, Error> {
-    let packages = package::load_all(repo, arguments)?;
-    let mut merge = Merge::new(repo, &packages, arguments.usr_merge);
-    let (mut tree, meta) = merge.run()?;
-    let usr_merged = merge.usr_merged();
-    let outcome = merge.finish(&mut tree)?;
-    database::write(repo, &packages, arguments, &outcome, &mut tree)?;
-    let tree = tree.write(repo)?;
-    let commit = CommitParts::new(tree, meta)
+    let frame = Frame {
+        architecture: &arguments.architecture,
+        foreign: &arguments.foreign,
+        usr_merge: arguments.usr_merge,
+        diversions: &[],
+    };
+    let packages = package::load_all(repo, &arguments.packages, &frame)?;
+    let Merged { tree, meta, usr_merged, replaced } = merge(repo, &packages, &frame)?;
+    let commit = CommitParts::new(tree.write(repo)?, meta)
         .with("pintree.architecture", Value::String(arguments.architecture.deb_name().to_owned()))
         .with("pintree.format", Value::U32(IMAGE_FORMAT))
         .with("pintree.identity", Value::String(arguments.identity.to_hex()));
     let commit = repo.write_commit(&commit)?;
-    Ok(Composed { commit, changed: false, packages: packages.len(), replaced: outcome.moved.len(), usr_merged })
+    Ok(Composed { commit, changed: false, packages: packages.len(), replaced, usr_merged })
+}
+
+/// What a set of packages is merged for.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::step) struct Frame<'a> {
+    /// The architecture of the root filesystem.
+    pub(in crate::step) architecture: &'a Architecture,
+    /// Further architectures inside it.
+    pub(in crate::step) foreign: &'a [Architecture],
+    /// Whether `/bin` and its like are symbolic links into `/usr`.
+    pub(in crate::step) usr_merge: UsrMerge,
+    /// What scripts diverted before these packages were unpacked.
+    pub(in crate::step) diversions: &'a [Diversion],
+}
+
+/// A merged root that is not written yet.
+pub(in crate::step) struct Merged {
+    pub(in crate::step) tree: Tree,
+    pub(in crate::step) meta: Checksum,
+    pub(in crate::step) usr_merged: bool,
+    pub(in crate::step) replaced: usize,
+}
+
+/// Merges packages and writes the database of a root in which none of them is configured.
+pub(in crate::step) fn merge(repo: &Repo, packages: &[Package], frame: &Frame<'_>) -> Result<Merged, Error> {
+    let mut merge = Merge::new(repo, packages, frame);
+    let (mut tree, meta) = merge.run()?;
+    let usr_merged = merge.usr_merged();
+    let outcome = merge.finish(&mut tree)?;
+    database::write(repo, packages, frame, &outcome, &mut tree)?;
+    Ok(Merged { tree, meta, usr_merged, replaced: outcome.moved.len() })
 }

@@ -1,7 +1,7 @@
 //! One package as a compose sees it: its tree, and the fields that decide conflicts.
 
 use super::stanza::Stanza;
-use super::{Arguments, Error};
+use super::{Error, Frame};
 use crate::pkg::{ArchQualifier, Architecture, Relation};
 use crate::step::import::STATUS;
 use crate::store::{Checksum, RefName, Repo};
@@ -9,23 +9,27 @@ use std::cmp::Ordering;
 use std::fmt;
 
 /// A package of the set.
-pub(super) struct Package {
-    pub(super) name: String,
-    pub(super) architecture: Architecture,
-    pub(super) version: String,
+#[derive(Clone, Debug)]
+pub(in crate::step) struct Package {
+    pub(in crate::step) name: String,
+    pub(in crate::step) architecture: Architecture,
+    pub(in crate::step) version: String,
     /// `Multi-Arch: same`: instances of several architectures share files.
-    pub(super) is_same: bool,
-    essential: bool,
+    pub(in crate::step) is_same: bool,
+    pub(in crate::step) essential: bool,
     replaces: Vec<Relation>,
-    pub(super) stanza: Stanza,
+    pub(in crate::step) stanza: Stanza,
+    /// The commit that holds it.
+    pub(in crate::step) commit: Checksum,
     /// The root of its tree.
-    pub(super) tree: Checksum,
-    pub(super) meta: Checksum,
+    pub(in crate::step) tree: Checksum,
+    pub(in crate::step) meta: Checksum,
 }
 
 impl Package {
     fn load(repo: &Repo, name: &RefName) -> Result<Self, Error> {
-        let commit = repo.read_commit(&repo.resolve_ref(name)?)?;
+        let checksum = repo.resolve_ref(name)?;
+        let commit = repo.read_commit(&checksum)?;
         let bad = |reason: &str| Error::Stanza { name: name.to_string(), reason: reason.to_owned() };
         let text = commit.metadata.get(STATUS).and_then(|value| value.as_str()).ok_or_else(|| bad("it is missing"))?;
         let stanza = Stanza::parse(text).map_err(bad)?;
@@ -45,6 +49,7 @@ impl Package {
             name: package,
             architecture,
             version,
+            commit: checksum,
             tree: commit.tree,
             meta: commit.meta,
             stanza,
@@ -52,17 +57,17 @@ impl Package {
     }
 
     /// The name under which dpkg keeps the package's files: `libc6:armhf` where instances may stand side by side.
-    pub(super) fn info_name(&self) -> String {
+    pub(in crate::step) fn info_name(&self) -> String {
         if self.is_same { format!("{}:{}", self.name, self.architecture) } else { self.name.clone() }
     }
 
     /// Tells whether the two are instances of one package that may share files.
-    pub(super) fn shares_with(&self, other: &Self) -> bool {
+    pub(in crate::step) fn shares_with(&self, other: &Self) -> bool {
         self.name == other.name && self.is_same && other.is_same
     }
 
     /// Tells whether the package declares that its files replace those of `other`. dpkg looks at real names only here.
-    pub(super) fn replaces(&self, other: &Self) -> bool {
+    pub(in crate::step) fn replaces(&self, other: &Self) -> bool {
         self.replaces.iter().any(|relation| {
             let architecture = match &relation.qualifier {
                 None | Some(ArchQualifier::Any | ArchQualifier::Native) => true,
@@ -74,7 +79,7 @@ impl Package {
     }
 
     /// By name, then architecture.
-    pub(super) fn order(&self, other: &Self) -> Ordering {
+    pub(in crate::step) fn order(&self, other: &Self) -> Ordering {
         (&self.name, self.architecture.deb_name()).cmp(&(&other.name, other.architecture.deb_name()))
     }
 
@@ -96,12 +101,12 @@ impl fmt::Display for Package {
 }
 
 /// Reads all packages and puts them into the order that decides about directories' owners and modes.
-pub(super) fn load_all(repo: &Repo, arguments: &Arguments) -> Result<Vec<Package>, Error> {
-    let mut packages = Vec::with_capacity(arguments.packages.len());
-    for name in &arguments.packages {
+pub(in crate::step) fn load_all(repo: &Repo, names: &[RefName], frame: &Frame<'_>) -> Result<Vec<Package>, Error> {
+    let mut packages = Vec::with_capacity(names.len());
+    for name in names {
         let package = Package::load(repo, name)?;
         let architecture = &package.architecture;
-        if !architecture.is_independent() && *architecture != arguments.architecture && !arguments.foreign.contains(architecture) {
+        if !architecture.is_independent() && architecture != frame.architecture && !frame.foreign.contains(architecture) {
             return Err(Error::Architecture { package: package.to_string(), architecture: architecture.to_string() });
         }
         packages.push(package);

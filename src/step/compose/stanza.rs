@@ -4,7 +4,7 @@ use crate::pkg::Relation;
 
 /// Fields in their order, names as written, values with their continuation lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stanza {
+pub(in crate::step) struct Stanza {
     fields: Vec<(String, String)>,
 }
 
@@ -45,7 +45,7 @@ const RELATIONS: [&str; 9] =
 
 impl Stanza {
     /// Reads one paragraph.
-    pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
+    pub(in crate::step) fn parse(text: &str) -> Result<Self, &'static str> {
         let mut fields: Vec<(String, String)> = Vec::with_capacity(24);
         for line in text.lines() {
             if line.starts_with([' ', '\t']) {
@@ -67,13 +67,13 @@ impl Stanza {
     }
 
     /// The value of a field, if it is there and not empty.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(in crate::step) fn get(&self, name: &str) -> Option<&str> {
         let field = self.fields.iter().find(|(field, _)| field.eq_ignore_ascii_case(name));
         field.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
     /// Appends the stanza as dpkg writes it for a package that is unpacked and not configured.
-    pub(super) fn render_status(&self, conffiles: &str, status: &mut String) {
+    pub(in crate::step) fn render_status(&self, conffiles: &str, status: &mut String) {
         let mut field = |name: &str, value: &str| {
             status.push_str(name);
             status.push(':');
