@@ -116,7 +116,7 @@ pub enum Verb {
     Doctor(Doctor),
     /// One step of a build, as ninja runs it
     #[command(hide = true)]
-    Step(Step),
+    Step(Box<Step>),
     /// Generate man pages, completions and references
     #[command(hide = true)]
     Util(Util),
@@ -336,6 +336,8 @@ pub enum StepKind {
     Import(StepImport),
     /// Merge package refs into one root filesystem commit
     Compose(StepCompose),
+    /// Run the maintainer scripts of composed packages
+    Configure(StepConfigure),
 }
 
 /// `pintree step import`
@@ -388,6 +390,56 @@ pub struct StepCompose {
     /// The ref to write
     #[arg(long)]
     pub target: String,
+    /// A file with one package ref a line
+    #[arg(long)]
+    pub packages: PathBuf,
+}
+
+/// One configure step.
+#[derive(Debug, clap::Args)]
+pub struct StepConfigure {
+    /// The OSTree repository
+    #[arg(long)]
+    pub store: PathBuf,
+    /// The directory of slots that all steps share
+    #[arg(long)]
+    pub slots: PathBuf,
+    /// A directory for this step alone, on the repository's file system
+    #[arg(long)]
+    pub work: PathBuf,
+    /// The image's architecture
+    #[arg(long)]
+    pub architecture: String,
+    /// A further architecture of the image (repeatable)
+    #[arg(long)]
+    pub foreign: Vec<String>,
+    /// The digest of everything the lockfile says of the image
+    #[arg(long)]
+    pub identity: String,
+    /// The time that scripts are told, in seconds since 1970
+    #[arg(long)]
+    pub epoch: u64,
+    /// The ref of the same packages, composed
+    #[arg(long)]
+    pub composed: String,
+    /// The ref to write
+    #[arg(long)]
+    pub target: String,
+    /// Where to write what scripts print
+    #[arg(long)]
+    pub log: PathBuf,
+    /// Where to write which checkpoints are in use
+    #[arg(long)]
+    pub stages: Option<PathBuf>,
+    /// Run all scripts again, whatever checkpoints there are
+    #[arg(long)]
+    pub no_checkpoints: bool,
+    /// An answer to a question of debconf (repeatable)
+    #[arg(long, allow_hyphen_values = true)]
+    pub debconf: Vec<String>,
+    /// The ids of a user or group: `NAME=UID:GID`, either may be empty (repeatable)
+    #[arg(long)]
+    pub id: Vec<String>,
     /// A file with one package ref a line
     #[arg(long)]
     pub packages: PathBuf,

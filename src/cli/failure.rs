@@ -4,7 +4,8 @@ use super::Exit;
 use super::step::{self, StepError};
 use crate::ops::Error;
 use crate::repo::{self, ErrorKind};
-use crate::step::{compose, import};
+use crate::sandbox;
+use crate::step::{compose, configure, import, layer};
 use serde_json::json;
 use std::error::Error as StdError;
 
@@ -126,10 +127,27 @@ pub fn step(error: &StepError) -> (Exit, bool) {
         StepError::Import(error) => (import_exit(error), step::is_gone(error)),
         StepError::Compose(compose) if compose.is_integrity() => (Exit::Integrity, false),
         StepError::Compose(compose::Error::Clashes { .. }) => (Exit::Step, false),
+        StepError::Configure(error) => (configure_exit(error), false),
         StepError::Repo(error) => (repo_exit(error), false),
         StepError::DeadNetwork { .. } => (Exit::Network, false),
         StepError::Argument { .. } => (Exit::Usage, false),
         StepError::Compose(_) | StepError::Io { .. } => (Exit::Other, false),
+    }
+}
+
+fn configure_exit(error: &configure::Error) -> Exit {
+    use configure::Error;
+    match error {
+        Error::Unrecorded { .. } => Exit::Findings,
+        Error::Sandbox(sandbox::Error::Lack(_)) | Error::Layer(layer::Error::Sandbox(sandbox::Error::Lack(_))) => Exit::Host,
+        Error::Compose(compose) if compose.is_integrity() => Exit::Integrity,
+        Error::Script { .. }
+        | Error::Debconf { .. }
+        | Error::NoDebconf
+        | Error::TriggerCircle { .. }
+        | Error::IdTwice { .. }
+        | Error::Layer(layer::Error::Special { .. }) => Exit::Step,
+        _ => Exit::Other,
     }
 }
 
@@ -151,6 +169,20 @@ pub fn step_hints(error: &StepError) -> Vec<String> {
             source.downcast_ref::<repo::Error>().and_then(repo::Error::hint).into_iter().collect()
         }
         StepError::Repo(error) => error.hint().into_iter().collect(),
+        StepError::Configure(error) => configure_hints(error),
+        _ => vec![],
+    }
+}
+
+fn configure_hints(error: &configure::Error) -> Vec<String> {
+    use configure::Error;
+    match error {
+        Error::Sandbox(sandbox::Error::Lack(lack)) | Error::Layer(layer::Error::Sandbox(sandbox::Error::Lack(lack))) => {
+            vec![lack.mend.clone(), "`pintree doctor` tells what else this host lacks".to_owned()]
+        }
+        Error::Script { log, .. } => vec![format!("all that the scripts printed is in `{}`", log.display())],
+        Error::Unrecorded { .. } => vec!["`pintree build` records ids; or give them in the manifest's `[ids]`".to_owned()],
+        Error::NoDebconf => vec!["add `debconf` to the image's packages, or remove the manifest's `debconf`".to_owned()],
         _ => vec![],
     }
 }

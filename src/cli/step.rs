@@ -1,12 +1,12 @@
 //! `pintree step`: one step of a build, as ninja runs it.
 
-use super::args::{Step, StepCompose, StepImport, StepKind};
+use super::args::{Step, StepCompose, StepConfigure, StepImport, StepKind};
 use super::{Exit, failure};
 use crate::ops::network;
 use crate::pkg::Architecture;
 use crate::repo::{Client, ErrorKind, Mirrors, Url};
 use crate::step::outcome::{self, Outcome};
-use crate::step::{compose, import};
+use crate::step::{compose, configure, import};
 use crate::store::Repo;
 use crate::util::slots::{SlotKind, Slots};
 use std::error::Error;
@@ -37,6 +37,9 @@ pub enum StepError {
     /// Compose failed.
     #[error(transparent)]
     Compose(#[from] compose::Error),
+    /// Configure failed.
+    #[error(transparent)]
+    Configure(#[from] configure::Error),
     /// The repository's base URLs are unknown.
     #[error(transparent)]
     Repo(#[from] crate::repo::Error),
@@ -63,6 +66,7 @@ pub fn run(step: &Step) -> Exit {
     let (name, result) = match &step.step {
         StepKind::Import(args) => (format!("import {} {} {}", args.package, args.version, args.architecture), run_import(args)),
         StepKind::Compose(args) => (format!("compose {}", args.target), run_compose(args).map(|()| 0)),
+        StepKind::Configure(args) => (format!("configure {}", args.target), run_configure(args).map(|()| 0)),
     };
     let mut outcome = Outcome { step: name, ..Outcome::default() };
     let exit = match result {
@@ -75,7 +79,13 @@ pub fn run(step: &Step) -> Exit {
             outcome.exit = exit as u8;
             outcome.gone = gone;
             outcome.message = failure::plain(&error);
-            eprint(&outcome.message, &failure::step_hints(&error));
+            match error {
+                // The build that runs this step records the ids and runs it again.
+                StepError::Configure(configure::Error::Unrecorded { names }) if std::env::var_os(outcome::VARIABLE).is_some() => {
+                    outcome.unrecorded = names;
+                }
+                error => eprint(&outcome.message, &failure::step_hints(&error)),
+            }
             exit
         }
     };
@@ -152,6 +162,37 @@ fn run_compose(args: &StepCompose) -> Result<(), StepError> {
     };
     let store = Repo::open(&args.store).map_err(compose::Error::from)?;
     compose::run(&store, &arguments)?;
+    Ok(())
+}
+
+fn run_configure(args: &StepConfigure) -> Result<(), StepError> {
+    let malformed = |what, value: &str| StepError::Argument { what, value: value.to_owned() };
+    let architecture = |name: &String| Architecture::parse(name).ok_or_else(|| malformed("architecture", name));
+    let reference = |name: &String| name.parse().map_err(|_| malformed("ref", name));
+    let id = |text: &String| -> Option<(String, configure::Id)> {
+        let (name, numbers) = text.split_once('=')?;
+        let (uid, gid) = numbers.split_once(':')?;
+        let number = |text: &str| if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) };
+        Some((name.to_owned(), configure::Id { uid: number(uid)?, gid: number(gid)? }))
+    };
+    let arguments = configure::Arguments {
+        packages: compose::load_packages(&args.packages).map_err(configure::Error::from)?,
+        architecture: architecture(&args.architecture)?,
+        foreign: args.foreign.iter().map(architecture).collect::<Result<_, _>>()?,
+        identity: args.identity.parse().map_err(|_| malformed("SHA-256 digest", &args.identity))?,
+        composed: reference(&args.composed)?,
+        target: reference(&args.target)?,
+        epoch: args.epoch,
+        debconf: args.debconf.clone(),
+        ids: args.id.iter().map(|text| id(text).ok_or_else(|| malformed("id", text))).collect::<Result<_, _>>()?,
+        work: args.work.clone(),
+        log: args.log.clone(),
+        stages: args.stages.clone(),
+        checkpoints: !args.no_checkpoints,
+    };
+    let _slot = processor(&args.slots).acquire().map_err(|source| StepError::Io { doing: "lock", path: args.slots.clone(), source })?;
+    let store = Repo::open(&args.store).map_err(configure::Error::from)?;
+    configure::run(&store, &arguments)?;
     Ok(())
 }
 

@@ -4,5 +4,8 @@
 //! arguments say all. [`outcome`] is what a step leaves for the build that ran it.
 
 pub mod compose;
+pub mod configure;
 pub mod import;
+pub mod layer;
+pub mod log;
 pub mod outcome;

@@ -144,8 +144,7 @@ impl Checkout<'_> {
     }
 
     fn finish_directory(&mut self, parent: &OwnedFd, dir: &OwnedFd, name: &OsStr, path: &Path, metadata: &Metadata) -> Result<(), Error> {
-        (self.set_owner)(parent.as_fd(), name, metadata.uid, metadata.gid, metadata.mode)
-            .map_err(Error::io("set the owner of", path))?;
+        (self.set_owner)(parent.as_fd(), name, metadata.uid, metadata.gid, metadata.mode).map_err(Error::io("set the owner of", path))?;
         for (key, value) in &metadata.xattrs {
             let key = OsStr::from_bytes(key);
             fs::fsetxattr(dir, key, value, XattrFlags::empty()).map_err(|error| Error::io("set an attribute of", path)(error.into()))?;

@@ -41,7 +41,13 @@ impl Repo {
     ///
     /// Where `ours` has a symbolic link and `theirs` a directory, what `theirs` added below it goes to where the link
     /// leads, as a package manager unpacks through such a link.
-    pub fn merge_trees(&self, base: Root, ours: Root, theirs: Root, decide: &mut dyn FnMut(&str) -> Side) -> Result<(Tree, Checksum), Error> {
+    pub fn merge_trees(
+        &self,
+        base: Root,
+        ours: Root,
+        theirs: Root,
+        decide: &mut dyn FnMut(&str) -> Side,
+    ) -> Result<(Tree, Checksum), Error> {
         let mut merge = Merge { repo: self, decide, grafts: Vec::new() };
         let mut tree = match merge.directory("", Some(base.0), ours.0, theirs.0)? {
             Ok(same) => Tree::read(self, &same)?,

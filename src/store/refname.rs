@@ -40,6 +40,11 @@ impl RefName {
         Self(format!("image/{}/{}/{}/{}", escape(manifest), escape(image), escape(architecture.deb_name()), escape(stage)))
     }
 
+    /// The ref of a checkpoint: the tree after one stage of configuring, by the digest of all that it depends on.
+    pub fn stage(key: &Sha256) -> Self {
+        Self(format!("stage/1/{key}"))
+    }
+
     /// The ref's text, which is also its path below `refs/heads`.
     pub fn as_str(&self) -> &str {
         &self.0

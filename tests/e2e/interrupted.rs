@@ -50,7 +50,7 @@ fn members(session: &Child) -> Vec<(Pid, String)> {
 }
 
 /// `kill -9` of pintree, ninja and every step, until none is left.
-fn kill_all(mut child: Child) {
+pub fn kill_all(mut child: Child) {
     loop {
         let living = members(&child);
         if living.is_empty() {

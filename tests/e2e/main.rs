@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
 mod cli;
+mod configure;
 mod credentials;
 mod fixture;
 mod hostile;

@@ -82,3 +82,21 @@ pub fn one(version: &str) -> Package {
 
 /// The manifest's part for [`one`].
 pub const ONE: &str = "[image.root]\nvariant = \"custom\"\npackages = [\"one\"]\n";
+
+/// A shell and its tools for images whose scripts run: the host's static busybox under its many names. `None` if the host
+/// has none.
+pub fn shell(arch: &str) -> Option<Package> {
+    let places = ["/usr/bin/busybox", "/bin/busybox"];
+    let content = places.iter().find_map(|path| std::fs::read(path).ok())?;
+    let mut package = Package::new("shell", "1").arch(arch).field("Essential", "yes").file("bin/busybox", 0o755, content);
+    let names = [
+        "awk", "cat", "chgrp", "chmod", "chown", "cp", "cut", "date", "echo", "env", "grep", "hostname", "id", "install", "ln", "ls",
+        "mkdir", "mv", "nc", "ps", "pwd", "rm", "sed", "seq", "sh", "sleep", "sort", "stat", "tail", "tar", "test", "touch", "true",
+        "umask", "wc",
+    ];
+    for name in names {
+        package = package.symlink(&format!("bin/{name}"), "busybox");
+    }
+    let package = package.dir("etc", 0o755).dir("tmp", 0o1777).dir("run", 0o755).dir("usr/sbin", 0o755).dir("var/log", 0o755);
+    Some(package.compression(Compression::None).control_compression(Compression::None))
+}

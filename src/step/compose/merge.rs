@@ -1,10 +1,10 @@
 //! Merging directory trees: reading only what two packages share, deciding only where they clash.
 
+use super::Frame;
 use super::conflict::{self, Decision, FileClaim};
 use super::diversion::{self, Diversion};
 use super::error::{Clash, ClashKind, Error};
 use super::package::Package;
-use super::Frame;
 use super::usrmerge::{self, UsrMerge};
 use crate::store::{Checksum, Entry, FileKind, Metadata, Repo, Tree};
 use std::collections::{BTreeMap, HashSet};

@@ -19,10 +19,10 @@ mod usrmerge;
 #[cfg(test)]
 mod tests;
 
-pub use error::{Clash, ClashKind, Error};
-pub use usrmerge::UsrMerge;
 pub(in crate::step) use diversion::Diversion;
+pub use error::{Clash, ClashKind, Error};
 pub(in crate::step) use package::{Package, load_all};
+pub use usrmerge::UsrMerge;
 
 use crate::pkg::{Architecture, Sha256};
 use crate::store::{Checksum, CommitParts, IMAGE_FORMAT, RefName, Repo, Tree, Value};
@@ -89,12 +89,8 @@ pub fn run(repo: &Repo, arguments: &Arguments) -> Result<Composed, Error> {
 
 /// Merges the packages into a commit that no ref names yet.
 fn compose(repo: &Repo, arguments: &Arguments) -> Result<Composed, Error> {
-    let frame = Frame {
-        architecture: &arguments.architecture,
-        foreign: &arguments.foreign,
-        usr_merge: arguments.usr_merge,
-        diversions: &[],
-    };
+    let frame =
+        Frame { architecture: &arguments.architecture, foreign: &arguments.foreign, usr_merge: arguments.usr_merge, diversions: &[] };
     let packages = package::load_all(repo, &arguments.packages, &frame)?;
     let Merged { tree, meta, usr_merged, replaced } = merge(repo, &packages, &frame)?;
     let commit = CommitParts::new(tree.write(repo)?, meta)

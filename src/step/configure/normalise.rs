@@ -1,0 +1,208 @@
+//! Takes out of a configured tree what would differ between two runs of the same scripts.
+//!
+//! One table, [`RULES`], says all of it; `docs/reproducibility.md` is written from the same table.
+
+use super::Error;
+use super::unpack::text;
+use crate::pkg::Glob;
+use crate::store::{Entry, Repo, Tree};
+
+/// What is done to the files that a rule matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// The file is removed.
+    Remove,
+    /// The file becomes empty.
+    Empty,
+    /// Days since 1970 in the third field of each line become those of the manifest's `epoch`.
+    ShadowDays,
+}
+
+impl Action {
+    /// As the documentation says it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Remove => "removed",
+            Self::Empty => "emptied",
+            Self::ShadowDays => "date of `epoch`",
+        }
+    }
+}
+
+/// Files that vary, and what becomes of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The path from the root; the last component may hold `*`.
+    pub path: &'static str,
+    /// What is done.
+    pub action: Action,
+    /// Why, in one sentence.
+    pub reason: &'static str,
+}
+
+const fn rule(path: &'static str, action: Action, reason: &'static str) -> Rule {
+    Rule { path, action, reason }
+}
+
+/// Everything that is removed or normalised after scripts have run.
+pub const RULES: &[Rule] = &[
+    rule(
+        "etc/machine-id",
+        Action::Empty,
+        "Random; systemd makes one for each device at its first boot when the file is empty (machine-id(5)).",
+    ),
+    rule("var/lib/dbus/machine-id", Action::Remove, "A copy of the machine id; D-Bus makes it again, or systemd-tmpfiles links it."),
+    rule(
+        "etc/ssh/ssh_host_*_key",
+        Action::Remove,
+        "A secret that must differ between devices; `ssh-keygen -A` makes them at the first boot.",
+    ),
+    rule("etc/ssh/ssh_host_*_key.pub", Action::Remove, "The public half of such a secret."),
+    rule(
+        "etc/ssl/private/ssl-cert-snakeoil.key",
+        Action::Remove,
+        "A secret of the package ssl-cert that must differ between devices; `make-ssl-cert generate-default-snakeoil` makes it.",
+    ),
+    rule("etc/ssl/certs/ssl-cert-snakeoil.pem", Action::Remove, "The certificate to that secret."),
+    rule("var/lib/systemd/random-seed", Action::Remove, "Random; made at shutdown."),
+    rule("var/lib/systemd/credential.secret", Action::Remove, "A secret that must differ between devices; made at the first boot."),
+    rule("var/lib/urandom/random-seed", Action::Remove, "Random; made at shutdown."),
+    rule("etc/shadow", Action::ShadowDays, "The day a password was changed is the day of the build."),
+    rule("etc/passwd-", Action::Remove, "A backup of an older state; it depends on the order of the scripts."),
+    rule("etc/group-", Action::Remove, "A backup of an older state."),
+    rule("etc/shadow-", Action::Remove, "A backup of an older state."),
+    rule("etc/gshadow-", Action::Remove, "A backup of an older state."),
+    rule("etc/subuid-", Action::Remove, "A backup of an older state."),
+    rule("etc/subgid-", Action::Remove, "A backup of an older state."),
+    rule("etc/.pwd.lock", Action::Remove, "A lock file; made when it is needed."),
+    rule("var/log/alternatives.log", Action::Remove, "A log with times."),
+    rule("var/log/bootstrap.log", Action::Remove, "A log of the installation."),
+    rule("var/log/dpkg.log", Action::Remove, "A log with times."),
+    rule("var/log/fontconfig.log", Action::Remove, "A log."),
+    rule("var/log/apt/*", Action::Remove, "Logs with times."),
+    rule("var/cache/ldconfig/aux-cache", Action::Remove, "Inode numbers and times of libraries; ldconfig makes it again."),
+    rule("var/cache/apt/pkgcache.bin", Action::Remove, "A cache; apt makes it again."),
+    rule("var/cache/apt/srcpkgcache.bin", Action::Remove, "A cache; apt makes it again."),
+    rule("var/cache/debconf/config.dat-old", Action::Remove, "A backup of an older state."),
+    rule("var/cache/debconf/passwords.dat-old", Action::Remove, "A backup of an older state."),
+    rule("var/cache/debconf/templates.dat-old", Action::Remove, "A backup of an older state."),
+    rule("var/cache/man/index.db", Action::Remove, "Times of manual pages; `man` works without, mandb makes it again."),
+    rule("var/lib/dpkg/available-old", Action::Remove, "A backup of an older state."),
+    rule("var/lib/dpkg/diversions-old", Action::Remove, "A backup of an older state."),
+    rule("var/lib/dpkg/statoverride-old", Action::Remove, "A backup of an older state."),
+    rule("var/lib/dpkg/status-old", Action::Remove, "A backup of an older state."),
+    rule("var/lib/dpkg/lock", Action::Remove, "A lock file; made when it is needed."),
+    rule("var/lib/dpkg/lock-frontend", Action::Remove, "A lock file; made when it is needed."),
+    rule("var/lib/dpkg/triggers/Lock", Action::Remove, "A lock file; made when it is needed."),
+    rule("var/lib/dpkg/triggers/Unincorp", Action::Empty, "What scripts triggered has been dealt with."),
+];
+
+/// Applies all rules; `epoch` is in seconds.
+pub(super) fn normalise(repo: &Repo, tree: &mut Tree, epoch: u64) -> Result<(), Error> {
+    for Rule { path, action, .. } in RULES {
+        for path in matching(repo, tree, path)? {
+            match action {
+                Action::Remove => {
+                    tree.remove(repo, &path)?;
+                }
+                Action::Empty => super::replace_text(repo, tree, &path, "")?,
+                Action::ShadowDays => {
+                    let old = text(repo, tree, &path)?;
+                    super::replace_text(repo, tree, &path, &shadow(&old, epoch / 86_400))?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Files (not directories) that the pattern names.
+fn matching(repo: &Repo, tree: &mut Tree, pattern: &str) -> Result<Vec<String>, Error> {
+    let (directory, name) = pattern.rsplit_once('/').unwrap_or(("", pattern));
+    let candidates: Vec<String> = if name.contains('*') {
+        let glob = Glob::parse(name).map_err(|_| Error::Internal { what: "a rule's pattern is malformed" })?;
+        tree.names(repo, directory)?.into_iter().filter(|name| glob.matches(name)).map(|name| format!("{directory}/{name}")).collect()
+    } else {
+        vec![pattern.to_owned()]
+    };
+    let mut files = vec![];
+    for path in candidates {
+        if matches!(tree.get(repo, &path)?, Some(Entry::File(_))) {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}
+
+/// Sets the date of the last change, third field, where there is one (shadow(5)).
+fn shadow(text: &str, days: u64) -> String {
+    let line = |line: &str| {
+        let mut fields: Vec<&str> = line.split(':').collect();
+        let days = days.to_string();
+        if let Some(field) = fields.get_mut(2).filter(|field| !field.is_empty()) {
+            *field = &days;
+        }
+        fields.join(":") + "\n"
+    };
+    text.lines().map(line).collect()
+}
+
+/// The table of `docs/reproducibility.md`.
+pub fn table() -> String {
+    let rows = RULES.iter().map(|rule| format!("| `/{}` | {} | {} |\n", rule.path, rule.action.as_str(), rule.reason));
+    std::iter::once("| file | becomes | why |\n|---|---|---|\n".to_owned()).chain(rows).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Metadata;
+
+    #[test]
+    fn removes_empties_and_dates() {
+        let dir = tempfile::tempdir().unwrap();
+        let repo = Repo::init(dir.path()).unwrap();
+        let meta = repo.write_dirmeta(&Metadata::root(0o755)).unwrap();
+        let mut tree = Tree::new();
+        for (path, content) in [
+            ("etc/machine-id", "0123\n"),
+            ("etc/ssh/ssh_host_rsa_key", "secret"),
+            ("etc/ssh/sshd_config", "kept"),
+            ("etc/shadow", "root:*:20123:0:99999:7:::\nx:!::::::\n"),
+            ("var/log/apt/history.log", "x"),
+        ] {
+            let file = repo.write_file(&Metadata { gid: 42, ..Metadata::root(0o640) }, content.as_bytes()).unwrap();
+            tree.insert_file(&repo, path, file, Some(meta)).unwrap();
+        }
+        normalise(&repo, &mut tree, 1_767_225_600).unwrap();
+        assert_eq!(text(&repo, &mut tree, "etc/machine-id").unwrap(), "");
+        assert_eq!(text(&repo, &mut tree, "etc/shadow").unwrap(), "root:*:20454:0:99999:7:::\nx:!::::::\n");
+        assert_eq!(tree.names(&repo, "etc/ssh").unwrap(), ["sshd_config"]);
+        assert_eq!(tree.names(&repo, "var/log/apt").unwrap(), [""; 0]);
+        let Some(Entry::File(shadow)) = tree.get(&repo, "etc/shadow").unwrap() else { panic!("it is a file") };
+        assert_eq!(repo.read_file_meta(&shadow).unwrap().metadata.gid, 42, "owners stay");
+    }
+
+    #[test]
+    fn no_rule_stands_twice() {
+        for (at, rule) in RULES.iter().enumerate() {
+            assert!(RULES[..at].iter().all(|other| other.path != rule.path), "{}", rule.path);
+        }
+    }
+
+    #[test]
+    fn the_reproducibility_page_has_every_rule() {
+        const MARK: &str = "<!-- table: written by `UPDATE_DOCS=1 cargo test` -->\n";
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reproducibility.md");
+        let page = std::fs::read_to_string(&path).unwrap();
+        let (before, rest) = page.split_once(MARK).unwrap();
+        let after = rest.split_once("\n\n").map_or("", |(_, after)| after);
+        let after = if after.is_empty() { String::new() } else { format!("\n{after}") };
+        let wanted = format!("{before}{MARK}{}{after}", table());
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(&path, &wanted).unwrap();
+        } else {
+            assert!(page == wanted, "{} is out of date; run this test with UPDATE_DOCS=1", path.display());
+        }
+    }
+}

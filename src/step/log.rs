@@ -1,0 +1,100 @@
+//! The log of what programs in the sandbox wrote: all of it in a file, the end of it for an error message.
+
+use crate::sandbox::{self, Command, Ended, Root, Sandbox};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Lines of a failed program that an error message shows.
+const TAIL: usize = 15;
+
+/// One line longer than this is cut in an error message; the file has it whole.
+const MAX_LINE: usize = 1000;
+
+/// A log file, and the last lines of the last program.
+#[derive(Debug)]
+pub struct Log {
+    path: PathBuf,
+    file: File,
+    tail: VecDeque<String>,
+    partial: Vec<u8>,
+}
+
+impl Log {
+    /// Starts the log anew.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        Ok(Self { path: path.to_owned(), file: File::create(path)?, tail: VecDeque::new(), partial: vec![] })
+    }
+
+    /// Where it is kept.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn note(&mut self, line: &str) -> io::Result<()> {
+        writeln!(self.file, "{line}")
+    }
+
+    /// The last lines of the program that ran last.
+    pub fn tail(&self) -> String {
+        let lines: Vec<String> = self.tail.iter().cloned().chain(Some(line(&self.partial)).filter(|line| !line.is_empty())).collect();
+        lines[lines.len().saturating_sub(TAIL)..].join("\n")
+    }
+
+    /// Runs a program and keeps what it writes, between a line `==> TITLE` and a line that tells how it ended.
+    pub fn run<E>(&mut self, title: &str, sandbox: &Sandbox, root: &Root, command: &Command<'_>) -> Result<Ended, E>
+    where
+        E: From<sandbox::Error> + From<WriteError>,
+    {
+        self.tail.clear();
+        self.partial.clear();
+        let start = Instant::now();
+        let mut failed = self.note(&format!("==> {title}")).err();
+        let ended = sandbox.run(root, command, &mut |bytes| {
+            if failed.is_none() {
+                failed = self.take(bytes).err();
+            }
+        })?;
+        let end_of_line = if self.partial.is_empty() { "" } else { "\n" };
+        let line = format!("{end_of_line}<== {ended}, {:.2} s", start.elapsed().as_secs_f64());
+        if let Some(source) = failed.or_else(|| self.note(&line).err()) {
+            return Err(WriteError { path: self.path.clone(), source }.into());
+        }
+        Ok(ended)
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)?;
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.partial.extend_from_slice(part);
+            if part.ends_with(b"\n") {
+                self.tail.push_back(line(&self.partial));
+                self.partial.clear();
+                if self.tail.len() > TAIL {
+                    self.tail.pop_front();
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn line(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_LINE)]);
+    text.trim_end().chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
+/// The log could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write the log `{}`", path.display())]
+pub struct WriteError {
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    pub source: io::Error,
+}
