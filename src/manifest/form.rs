@@ -47,6 +47,37 @@ pub(super) fn debconf(line: &str) -> Result<(), ProblemKind> {
     Err(malformed(line, "a line for debconf", hint))
 }
 
+/// Checks a host name: what `hostnamectl` takes.
+pub(super) fn hostname(text: &str) -> Result<(), ProblemKind> {
+    let part = |part: &str| {
+        !part.is_empty() && !part.starts_with('-') && !part.ends_with('-') && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    if text.len() <= 64 && text.split('.').all(part) { Ok(()) } else { Err(malformed(text, "a host name", None)) }
+}
+
+/// Checks the name of a time zone.
+pub(super) fn timezone(text: &str) -> Result<(), ProblemKind> {
+    let part = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+-".contains(&b));
+    let hint = || Some("a name below `/usr/share/zoneinfo`: `Europe/Berlin`, `Etc/UTC`".to_owned());
+    if text.split('/').all(part) { Ok(()) } else { Err(malformed(text, "a time zone", hint())) }
+}
+
+/// Checks the name of a locale.
+pub(super) fn locale(text: &str) -> Result<(), ProblemKind> {
+    let legal = |b: u8| b.is_ascii_alphanumeric() || b"_.@-".contains(&b);
+    let hint = || Some("a value of `LANG`: `C.UTF-8`, `de_DE.UTF-8`".to_owned());
+    if !text.is_empty() && text.bytes().all(legal) { Ok(()) } else { Err(malformed(text, "a locale", hint())) }
+}
+
+/// Checks an absolute path of the image, and gives it without the slash in front.
+pub(super) fn absolute(text: &str) -> Result<String, ProblemKind> {
+    let hint = || Some("an absolute path of the image: `/etc/foo.conf`".to_owned());
+    match text.strip_prefix('/').map(path) {
+        Some(Ok(path)) => Ok(path),
+        _ => Err(malformed(text, "a clean absolute path", hint())),
+    }
+}
+
 fn malformed(value: &str, expected: &'static str, hint: Option<String>) -> ProblemKind {
     ProblemKind::Malformed { value: value.chars().take(100).collect(), expected, hint }
 }

@@ -184,7 +184,8 @@ fn variant(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Variant> {
     variant
 }
 
-fn paths(reader: &mut Reader<'_>, fields: &Fields<'_>, key: &str) -> Vec<String> {
+/// Reads a list of paths of the project, each once.
+pub(super) fn paths(reader: &mut Reader<'_>, fields: &Fields<'_>, key: &str) -> Vec<String> {
     let list = fields.list(reader, key).unwrap_or_default();
     report_repeated(reader, &list, key);
     let mut paths = Vec::new();

@@ -21,6 +21,10 @@ pub(super) enum Shape {
     Tables(&'static [Key]),
     /// Numbers by user or group name.
     Ids,
+    /// One table: `[image.NAME.checks]`.
+    Table(&'static [Key]),
+    /// Strings by absolute path.
+    ByPath(Form),
 }
 
 /// What the JSON Schema says about a string; the reader checks the same more closely, with better messages.
@@ -89,6 +93,12 @@ pub(super) const NAME: &str = "^[A-Za-z0-9_][A-Za-z0-9_-]*$";
 pub(super) const ID_NAME: &str = "^[a-z_][a-z0-9_-]*$";
 /// A line of `debconf-set-selections`.
 const DEBCONF: &str = r"^\s*[^#\s]\S*\s+\S+\s+(string|boolean|select|multiselect|note|password|text|title|error|seen)(\s.*)?$";
+/// A host name as RFC 1123 has it, of one or more parts; systemd takes 64 bytes.
+const HOSTNAME: &str = "^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?([.][A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$";
+/// Owner and mode.
+const PERMISSIONS: &str = r"^\s*(([A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+)(\s+[0-7]{3,4})?|[0-7]{3,4})\s*$";
+/// A clean absolute path.
+pub(super) const ABSOLUTE: &str = "^/[^/]";
 const PATH: Form = Form::Pattern("^[^/]");
 
 /// The archives that have a name (design: base URLs come from mirrors, hosts from no manifest).
@@ -97,6 +107,8 @@ pub(super) const ARCHIVES: [&str; 4] = ["debian", "debian-security", "ubuntu", "
 pub(super) const BUILTIN_KEYS: [&str; 2] = ["debian-bookworm", "debian-trixie"];
 /// The values of `variant`, smallest first; [`crate::pkg::Variant::ALL`] in words.
 pub(super) const VARIANTS: [&str; 5] = ["custom", "essential", "minbase", "important", "standard"];
+/// What becomes of a finding; [`crate::pkg::Severity::ALL`] in words.
+pub(super) const SEVERITIES: [&str; 3] = ["off", "warn", "fail"];
 /// The values of `trust`.
 pub(super) const TRUSTS: [&str; 3] = ["index", "packages", "none"];
 
@@ -160,9 +172,26 @@ pub(super) const IMAGE: &[Key] = &[
         "Answers to the questions of packages, as debconf-set-selections takes them: owner, question, type, value.",
     )
     .default("[]"),
+    Key::new("hostname", Shape::Text(Form::Pattern(HOSTNAME)), "The system's name, in /etc/hostname."),
+    Key::new("timezone", Shape::Text(Form::Pattern("^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$")), "The time zone, such as Europe/Berlin."),
+    Key::new("locale", Shape::Text(Form::Pattern("^[A-Za-z0-9_.@-]+$")), "The value of LANG, such as C.UTF-8."),
+    Key::new("authorized-keys", Shape::List(PATH), "Files with public keys of those who may log in as root through SSH.").default("[]"),
+    Key::new("permissions", Shape::ByPath(Form::Pattern(PERMISSIONS)), "Owner and mode of single paths: \"root:adm 0640\".").default("{}"),
+    Key::new("checks", Shape::Table(CHECKS), "What becomes of findings in the finished tree."),
     Key::new("modules", Shape::List(Form::Any), "rpm: module streams to enable (name:stream) or to disable (!name).").support(RPM),
     Key::new("module-defaults", Shape::Text(Form::OneOf(&["dnf", "none"])), "rpm: whether default streams count.").support(RPM),
     Key::new("best", Shape::Bool, "rpm: whether only the newest version of a request will do.").support(RPM),
+];
+
+/// The keys of `[image.NAME.checks]`; [`crate::pkg::TreeCheck::ALL`] in words.
+pub(super) const CHECKS: &[Key] = &[
+    Key::new("dangling-links", Shape::Text(Form::OneOf(&SEVERITIES)), "Symbolic links that lead nowhere.").default("\"warn\""),
+    Key::new("world-writable", Shape::Text(Form::OneOf(&SEVERITIES)), "What everybody may write.").default("\"warn\""),
+    Key::new("build-paths", Shape::Text(Form::OneOf(&SEVERITIES)), "The project's own path in what overlays and scripts brought.")
+        .default("\"warn\""),
+    Key::new("unowned-ids", Shape::Text(Form::OneOf(&SEVERITIES)), "Owners that /etc/passwd and /etc/group do not name.")
+        .default("\"warn\""),
+    Key::new("set-id", Shape::Text(Form::OneOf(&SEVERITIES)), "Set-id programs that no package ships.").default("\"warn\""),
 ];
 
 /// The key of [`IMAGE`] that may also end in an architecture.
@@ -178,11 +207,13 @@ pub(super) const HOLD: &[Key] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pkg::{Trust, Variant};
+    use crate::pkg::{Severity, TreeCheck, Trust, Variant};
 
     #[test]
     fn words_are_those_of_the_types() {
         assert_eq!(VARIANTS.to_vec(), Variant::ALL.map(Variant::as_str).to_vec());
+        assert_eq!(SEVERITIES, Severity::ALL.map(Severity::as_str));
+        assert_eq!(CHECKS.iter().map(|key| key.name).collect::<Vec<_>>(), TreeCheck::ALL.map(TreeCheck::as_str));
         assert_eq!(TRUSTS, [Trust::Index, Trust::Packages, Trust::None].map(Trust::as_str));
     }
 }

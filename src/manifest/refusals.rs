@@ -615,6 +615,95 @@ fn checks_trust() {
 }
 
 #[test]
+fn checks_settings() {
+    insta::assert_snapshot!(changed(&[
+        ("packages =", "hostname = \"-kiosk\"\ntimezone = \"../Berlin\"\nlocale = \"de DE\""),
+        ("packages =", "authorized-keys = [\"/root/.ssh/id.pub\"]"),
+        ("packages =", "permissions = { \"etc/x\" = \"root:adm\", \"/etc/y\" = \"u+s\", \"/a/../b\" = \"0644\", \"/c\" = 644 }"),
+        ("packages =", "checks = { setid = \"fail\", world-writable = \"fial\", build-paths = true }"),
+        ("packages =", "set-id = \"fail\"\nchecks = \"fail\""),
+    ]), @r#"
+    `manifests/edge.toml` has 3 mistakes
+    manifests/edge.toml:8:12: `-kiosk` is not a host name
+      |
+    8 | hostname = "-kiosk"
+      |            ^^^^^^^^
+
+    manifests/edge.toml:9:12: `../Berlin` is not a time zone
+      |
+    9 | timezone = "../Berlin"
+      |            ^^^^^^^^^^^
+      = hint: a name below `/usr/share/zoneinfo`: `Europe/Berlin`, `Etc/UTC`
+
+    manifests/edge.toml:10:10: `de DE` is not a locale
+       |
+    10 | locale = "de DE"
+       |          ^^^^^^^
+       = hint: a value of `LANG`: `C.UTF-8`, `de_DE.UTF-8`
+    ----
+    manifests/edge.toml:8:20: `/root/.ssh/id.pub` is not a clean path inside the project: it is absolute
+      |
+    8 | authorized-keys = ["/root/.ssh/id.pub"]
+      |                    ^^^^^^^^^^^^^^^^^^^
+      = hint: paths are relative to the project directory
+    ----
+    `manifests/edge.toml` has 4 mistakes
+    manifests/edge.toml:8:17: `etc/x` is not a clean absolute path
+      |
+    8 | permissions = { "etc/x" = "root:adm", "/etc/y" = "u+s", "/a/../b" = "0644", "/c" = 644 }
+      |                 ^^^^^^^
+      = hint: an absolute path of the image: `/etc/foo.conf`
+
+    manifests/edge.toml:8:50: `u+s` is not an owner and mode
+      |
+    8 | permissions = { "etc/x" = "root:adm", "/etc/y" = "u+s", "/a/../b" = "0644", "/c" = 644 }
+      |                                                  ^^^^^
+      = hint: `USER:GROUP MODE`, or one of the two: `root:adm 0640`
+
+    manifests/edge.toml:8:57: `/a/../b` is not a clean absolute path
+      |
+    8 | permissions = { "etc/x" = "root:adm", "/etc/y" = "u+s", "/a/../b" = "0644", "/c" = 644 }
+      |                                                         ^^^^^^^^^
+      = hint: an absolute path of the image: `/etc/foo.conf`
+
+    manifests/edge.toml:8:84: `permissions./c` must be a string, found a whole number
+      |
+    8 | permissions = { "etc/x" = "root:adm", "/etc/y" = "u+s", "/a/../b" = "0644", "/c" = 644 }
+      |                                                                                    ^^^
+    ----
+    `manifests/edge.toml` has 3 mistakes
+    manifests/edge.toml:8:12: unknown key `setid` in `[image.base.checks]`
+      |
+    8 | checks = { setid = "fail", world-writable = "fial", build-paths = true }
+      |            ^^^^^
+      = hint: did you mean `set-id`?
+
+    manifests/edge.toml:8:45: `fial` is no value of `world-writable`
+      |
+    8 | checks = { setid = "fail", world-writable = "fial", build-paths = true }
+      |                                             ^^^^^^
+      = hint: did you mean `fail`?
+
+    manifests/edge.toml:8:67: `build-paths` must be a string, found `true` or `false`
+      |
+    8 | checks = { setid = "fail", world-writable = "fial", build-paths = true }
+      |                                                                   ^^^^
+    ----
+    `manifests/edge.toml` has 2 mistakes
+    manifests/edge.toml:8:1: unknown key `set-id` in `[image.base]`
+      |
+    8 | set-id = "fail"
+      | ^^^^^^
+      = hint: `set-id` belongs in an `[image.NAME.checks]`
+
+    manifests/edge.toml:9:10: `checks` must be a table, found a string
+      |
+    9 | checks = "fail"
+      |          ^^^^^^
+    "#);
+}
+
+#[test]
 fn checks_images() {
     insta::assert_snapshot!(changed(&[
         ("packages =", "packages = [\"nginx=1.22\", \"nginx/sid\", \"a b\", \"/usr/../bin/x\", \"\"]"),

@@ -1,6 +1,6 @@
 //! The JSON Schema of a manifest, made from the same table of keys that the reader goes by.
 
-use super::keys::{Form, ID_NAME, IMAGE, Key, MAX_ID, NAME, PER_ARCHITECTURE, REPO, Shape, Support, TOP};
+use super::keys::{ABSOLUTE, Form, ID_NAME, IMAGE, Key, MAX_ID, NAME, PER_ARCHITECTURE, REPO, Shape, Support, TOP};
 use serde_json::{Map, Value, json};
 
 /// The JSON Schema (draft 2020-12) of a manifest, as editors use it.
@@ -56,6 +56,10 @@ fn property(key: &Key) -> Map<String, Value> {
         Shape::Date => json!({ "type": "string", "format": "date" }),
         Shape::Named(keys) => json!({ "type": "object", "propertyNames": { "pattern": NAME }, "additionalProperties": table(keys) }),
         Shape::Tables(keys) => json!({ "type": "array", "items": table(keys) }),
+        Shape::Table(keys) => Value::Object(table(keys)),
+        Shape::ByPath(form) => {
+            json!({ "type": "object", "propertyNames": { "pattern": ABSOLUTE }, "additionalProperties": text(form) })
+        }
         Shape::Ids => json!({
             "type": "object",
             "propertyNames": { "pattern": ID_NAME },
@@ -89,7 +93,7 @@ fn list(form: Form) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::keys::HOLD;
+    use super::super::keys::{CHECKS, HOLD};
     use super::*;
     use std::io::Write as _;
     use std::path::{Path, PathBuf};
@@ -113,7 +117,7 @@ mod tests {
     fn the_reference_page_has_every_key_and_only_them() {
         let page = std::fs::read_to_string(document("manifest.md")).unwrap();
         let mut headings: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("### `")?.split('`').next()).collect();
-        let mut keys: Vec<&str> = [TOP, REPO, IMAGE, HOLD].into_iter().flatten().map(|key| key.name).collect();
+        let mut keys: Vec<&str> = [TOP, REPO, IMAGE, CHECKS, HOLD].into_iter().flatten().map(|key| key.name).collect();
         headings.sort_unstable();
         keys.sort_unstable();
         assert_eq!(headings, keys);

@@ -1,6 +1,6 @@
 //! TOML tables read against the key table, with a problem for everything that does not fit.
 
-use super::keys::{HOLD, IMAGE, Key, PER_ARCHITECTURE, REPO, Shape, Support, TOP};
+use super::keys::{CHECKS, HOLD, IMAGE, Key, PER_ARCHITECTURE, REPO, Shape, Support, TOP};
 use super::problem::{Problem, ProblemKind, closest};
 use std::ops::Range;
 use toml_edit::{Datetime, Item, TableLike, Value};
@@ -181,6 +181,32 @@ impl<'a> Fields<'a> {
         tables
     }
 
+    /// The table under `name`.
+    pub(super) fn table(&self, name: &str) -> Option<(Span, &'a dyn TableLike)> {
+        let (_, item) = self.entry(name)?;
+        item.as_table_like().map(|table| (self.key_span(name), table))
+    }
+
+    /// The strings by name under `name`, with the places of the names.
+    pub(super) fn texts(&self, reader: &mut Reader<'_>, name: &str) -> Vec<(Spanned<&'a str>, Spanned<&'a str>)> {
+        let Some((span, table)) = self.table(name) else {
+            return Vec::new();
+        };
+        let mut texts = Vec::new();
+        for (inner, item) in table.iter() {
+            let key_span = table.key(inner).and_then(toml_edit::Key::span).unwrap_or(span.clone());
+            let value_span = item.span().unwrap_or(key_span.clone());
+            match item.as_str() {
+                Some(value) => texts.push((Spanned { value: inner, span: key_span }, Spanned { value, span: value_span })),
+                None => {
+                    let key = format!("{name}.{inner}");
+                    reader.report(&value_span, ProblemKind::WrongType { key, expected: "a string", found: found(item) });
+                }
+            }
+        }
+        texts
+    }
+
     /// Where the table `name` stands, if it is there and has nothing in it.
     pub(super) fn span_of_empty(&self, name: &str) -> Option<Span> {
         let (_, item) = self.entry(name)?;
@@ -266,6 +292,7 @@ fn unknown_key(keys: &'static [Key], name: &str, table: &str) -> ProblemKind {
         (REPO, "in a `[repo.NAME]`"),
         (IMAGE, "in an `[image.NAME]`"),
         (HOLD, "in a `[[hold]]`"),
+        (CHECKS, "in an `[image.NAME.checks]`"),
     ];
     let home = homes.into_iter().find(|(keys, _)| find(keys, name).is_some()).map(|(_, home)| home);
     let per_architecture = || {
@@ -285,7 +312,7 @@ fn fits(shape: Shape, item: &Item) -> bool {
         Shape::Bool => item.is_bool(),
         Shape::Integer(..) => item.is_integer(),
         Shape::Date => item.is_datetime(),
-        Shape::Named(_) | Shape::Ids => item.is_table_like(),
+        Shape::Named(_) | Shape::Ids | Shape::Table(_) | Shape::ByPath(_) => item.is_table_like(),
         Shape::Tables(_) => item.is_array() || item.is_array_of_tables(),
     }
 }
@@ -300,7 +327,7 @@ fn expected(shape: Shape) -> &'static str {
         Shape::Bool => "`true` or `false`",
         Shape::Integer(..) => "a whole number",
         Shape::Date => A_DATE,
-        Shape::Named(_) | Shape::Ids => "a table",
+        Shape::Named(_) | Shape::Ids | Shape::Table(_) | Shape::ByPath(_) => "a table",
         Shape::Tables(_) => "a list of tables",
     }
 }

@@ -1,7 +1,7 @@
 //! Whole manifests: what is read from good ones; no text makes the reader panic.
 
 use super::*;
-use crate::pkg::{Request, Trust, Variant};
+use crate::pkg::{Request, Severity, TreeCheck, Trust, Variant};
 use proptest::prelude::*;
 
 /// The example of the reference page's tour, every key of deb in it.
@@ -39,6 +39,16 @@ exclude = ["vim-tiny"]
 overlay = ["overlays/kiosk/"]
 scripts = ["scripts/kiosk.sh"]
 debconf = ["tzdata tzdata/Areas select Europe"]
+hostname = "kiosk.example.org"
+timezone = "Europe/Berlin"
+authorized-keys = ["keys/ops.pub"]
+
+[image.kiosk.permissions]
+"/etc/kiosk/secret" = "root:www-data 0640"
+"/usr/bin/kiosk/" = "4755"
+
+[image.kiosk.checks]
+set-id = "fail"
 
 [image.base]
 ref = "acme/base/{arch}"
@@ -162,7 +172,9 @@ fn later_wins_when_images_are_flattened() {
     let text = format!(
         "{TOUR}\n[image.last]\nextends = 'kiosk'\narches = ['armhf']\nrecommends = false\npackages = ['nano']\n\
          packages-armhf = ['nginx (<< 1.20)']\nexclude = ['wine*', 'systemd-sysv']\noverlay = ['overlays/base']\n\
-         debconf = ['a a/x string 1', 'tzdata tzdata/Areas seen true', 'tzdata  tzdata/Areas select Etc']\n"
+         debconf = ['a a/x string 1', 'tzdata tzdata/Areas seen true', 'tzdata  tzdata/Areas select Etc']\n\
+         hostname = 'last'\nauthorized-keys = ['keys/a.pub', 'keys/ops.pub']\n[image.last.permissions]\n'/etc/kiosk/secret' = '0600'\n\
+         [image.last.checks]\nbuild-paths = 'off'\n"
     );
     let manifest = good(&text);
     let words = |image: &str, name: &str| -> Vec<String> {
@@ -181,7 +193,13 @@ fn later_wins_when_images_are_flattened() {
     assert_eq!(last.overlays(), ["overlays/kiosk", "overlays/base"]);
     assert_eq!((last.scripts(), last.arches()), (vec!["scripts/kiosk.sh"], &[arch("armhf")][..]));
     let lines = ["a a/x string 1", "tzdata tzdata/Areas seen true", "tzdata  tzdata/Areas select Etc"];
-    assert_eq!(last.settings().debconf, lines);
+    let settings = last.settings();
+    assert_eq!(settings.debconf, lines);
+    assert_eq!((settings.hostname.as_deref(), settings.timezone.as_deref()), (Some("last"), Some("Europe/Berlin")));
+    assert_eq!((settings.locale, settings.authorized_keys), (None, vec!["keys/a.pub".to_owned(), "keys/ops.pub".to_owned()]));
+    let permissions: Vec<String> = settings.permissions.iter().map(|(path, rights)| format!("{path} {rights}")).collect();
+    assert_eq!(permissions, ["etc/kiosk/secret 0600", "usr/bin/kiosk 4755"]);
+    assert_eq!(settings.checks, [(TreeCheck::BuildPaths, Severity::Off), (TreeCheck::SetId, Severity::Fail)].into());
     assert!(manifest.flatten("none").is_none());
 }
 

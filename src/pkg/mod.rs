@@ -6,20 +6,24 @@ mod architecture;
 mod digest;
 mod glob;
 mod multi_arch;
+mod permissions;
 mod pin;
 mod relation;
 mod request;
 mod steering;
+mod tree_check;
 pub mod version;
 
 pub use architecture::Architecture;
 pub use digest::{ParseDigestError, Sha256};
 pub use glob::{Glob, ParseGlobError};
 pub use multi_arch::MultiArch;
+pub use permissions::{ParsePermissionsError, Permissions};
 pub use pin::Pin;
 pub use relation::{ArchQualifier, Comparison, OrGroup, ParseRelationError, Relation, VersionRelation};
 pub use request::{ParseRequestError, Request, RequestTarget};
 pub use steering::{Hold, ImageSteering, RepoSteering, Trust, Variant};
+pub use tree_check::{ParseTreeCheckError, Severity, TreeCheck};
 pub use version::{DebVersion, ParseVersionError};
 
 /// The packaging family of a manifest, an index or a lockfile.
