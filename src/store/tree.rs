@@ -222,6 +222,56 @@ impl Tree {
         self.dirs.insert(name.into(), Subtree { meta, tree: Content::Thawed(tree) });
     }
 
+    /// What the directory at `path` (`""` for this one) holds, names sorted; `None` if there is no such directory.
+    pub fn entries(&mut self, repo: &Repo, path: &str) -> Result<Option<Vec<(String, Entry)>>, Error> {
+        let parts: Vec<&str> = components(path).collect();
+        if !parts.is_empty() && !matches!(self.get(repo, path)?, Some(Entry::Directory(_))) {
+            return Ok(None);
+        }
+        let tree = self.directory(repo, &parts, None)?;
+        let files = tree.files.iter().map(|(name, file)| (name.to_string(), Entry::File(*file)));
+        let dirs = tree.dirs.iter().map(|(name, subtree)| (name.to_string(), Entry::Directory(subtree.meta)));
+        let mut entries: Vec<(String, Entry)> = files.chain(dirs).collect();
+        entries.sort_by(|left, right| left.0.cmp(&right.0));
+        Ok(Some(entries))
+    }
+
+    /// Moves what stands at `from`, with all below it, to `to`, where nothing may stand; tells whether there was anything.
+    ///
+    /// Directories on the way to `to` are made with `missing`.
+    pub fn rename(&mut self, repo: &Repo, from: &str, to: &str, missing: Option<Checksum>) -> Result<bool, Error> {
+        let ((from_parents, from_name), (to_parents, to_name)) = (split(from)?, split(to)?);
+        if self.get(repo, from)?.is_none() {
+            return Ok(false);
+        }
+        if self.get(repo, to)?.is_some() {
+            return Err(Error::TreeClash { path: to.to_owned(), reason: "something stands where another entry is to be moved" });
+        }
+        let source = self.directory(repo, &from_parents, None)?;
+        let (file, subtree) = (source.files.remove(from_name), source.dirs.remove(from_name));
+        let target = self.directory(repo, &to_parents, missing)?;
+        target.files.extend(file.map(|file| (to_name.into(), file)));
+        target.dirs.extend(subtree.map(|subtree| (to_name.into(), subtree)));
+        Ok(true)
+    }
+
+    /// Puts at `to`, where nothing may stand, the same as stands at `from`; tells whether there was anything.
+    pub fn copy(&mut self, repo: &Repo, from: &str, to: &str, missing: Option<Checksum>) -> Result<bool, Error> {
+        let ((from_parents, from_name), (to_parents, to_name)) = (split(from)?, split(to)?);
+        if self.get(repo, from)?.is_none() {
+            return Ok(false);
+        }
+        if self.get(repo, to)?.is_some() {
+            return Err(Error::TreeClash { path: to.to_owned(), reason: "something stands where another entry is to be copied" });
+        }
+        let source = self.directory(repo, &from_parents, None)?;
+        let (file, subtree) = (source.files.get(from_name).copied(), source.dirs.get(from_name).cloned());
+        let target = self.directory(repo, &to_parents, missing)?;
+        target.files.extend(file.map(|file| (to_name.into(), file)));
+        target.dirs.extend(subtree.map(|subtree| (to_name.into(), subtree)));
+        Ok(true)
+    }
+
     /// Writes what is not in the repository yet, and gives the dirtree's checksum.
     pub fn write(&self, repo: &Repo) -> Result<Checksum, Error> {
         let mut dirs = Vec::with_capacity(self.dirs.len());
@@ -263,6 +313,28 @@ mod tests {
         assert!(!again.remove(&repo, "usr/share/doc/a").unwrap());
         again.insert_file(&repo, "usr/share/doc/a", file, None).unwrap();
         assert_eq!(again.write(&repo).unwrap(), one);
+    }
+
+    #[test]
+    fn moves_and_copies_whole_directories() {
+        let dir = tempfile::tempdir().unwrap();
+        let repo = Repo::init(dir.path()).unwrap();
+        let meta = repo.write_dirmeta(&Metadata::root(0o755)).unwrap();
+        let file = repo.write_file(&Metadata::root(0o644), b"x").unwrap();
+        let mut tree = Tree::new();
+        tree.insert_file(&repo, "etc/a/b", file, Some(meta)).unwrap();
+        tree.insert_file(&repo, "etc/c", file, None).unwrap();
+        let mut tree = Tree::read(&repo, &tree.write(&repo).unwrap()).unwrap();
+        assert!(tree.rename(&repo, "etc", "usr/etc", Some(meta)).unwrap());
+        assert!(!tree.rename(&repo, "etc", "x", None).unwrap());
+        assert_eq!(tree.entries(&repo, "").unwrap().unwrap(), [("usr".to_owned(), Entry::Directory(meta))]);
+        let held = [("a".to_owned(), Entry::Directory(meta)), ("c".to_owned(), Entry::File(file))];
+        assert_eq!(tree.entries(&repo, "usr/etc").unwrap().unwrap(), held);
+        assert_eq!(tree.entries(&repo, "usr/etc/c").unwrap(), None);
+        assert!(tree.copy(&repo, "usr/etc", "usr/copy", None).unwrap());
+        assert!(tree.rename(&repo, "usr/etc/c", "usr/copy/c", None).is_err());
+        assert!(tree.remove(&repo, "usr/copy/a").unwrap());
+        assert_eq!(tree.get(&repo, "usr/etc/a/b").unwrap(), Some(Entry::File(file)), "a copy is a thing of its own");
     }
 
     #[test]
