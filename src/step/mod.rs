@@ -9,3 +9,4 @@ pub mod import;
 pub mod layer;
 pub mod log;
 pub mod outcome;
+pub mod seal;
