@@ -1,5 +1,7 @@
 //! What stands in the repository as an example works: every manifest fits its lockfile, offline.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+
 use std::path::Path;
 use std::process::Command;
 
@@ -24,4 +26,77 @@ fn every_manifest_fits_its_lockfile() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}: {said}", project.display());
     }
+}
+
+/// A copy of an example, and a way to run programs in it.
+struct Copy(tempfile::TempDir);
+
+impl Copy {
+    fn of(example: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut copy = Command::new("cp");
+        assert!(copy.arg("-r").arg(format!("examples/{example}/.")).arg(directory.path()).status().unwrap().success());
+        for generated in ["_build", "debs/greeter_1.0_all.deb"] {
+            let path = directory.path().join(generated);
+            let _absent = std::fs::remove_dir_all(&path).or_else(|_| std::fs::remove_file(&path));
+        }
+        Self(directory)
+    }
+
+    /// Runs a program; gives its exit code and all that it said.
+    fn run(&self, program: &str, arguments: &[&str]) -> (Option<i32>, String) {
+        let mut command = Command::new(program);
+        command.current_dir(self.0.path()).args(arguments).env("XDG_CACHE_HOME", self.0.path().join("cache")).env_remove("CI");
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    }
+
+    #[track_caller]
+    fn ok(&self, program: &str, arguments: &[&str]) -> String {
+        let (code, said) = self.run(program, arguments);
+        assert_eq!(code, Some(0), "{program} {arguments:?}: {said}");
+        said
+    }
+}
+
+fn has(tool: &str) -> bool {
+    let found = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).any(|directory| directory.join(tool).is_file());
+    if !found {
+        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "CI must run this test: {tool} is not installed");
+        eprintln!("skipped: {tool} is not installed");
+    }
+    found
+}
+
+#[test]
+fn a_package_of_the_projects_own_goes_into_its_image() {
+    if !["ninja", "ostree", "dpkg-deb"].into_iter().all(has) {
+        return;
+    }
+    let pintree = env!("CARGO_BIN_EXE_pintree");
+    let project = Copy::of("local-deb");
+    project.ok(pintree, &["--offline", "ninja"]);
+    // Not what the caller's umask makes of it, but what the lockfile says.
+    project.ok("sh", &["-c", "umask 077; ninja"]);
+    let list = |project: &Copy| project.ok("ostree", &["--repo=_build/ostree", "ls", "-R", "image/device/root/armhf/composed", "/usr/bin"]);
+    assert!(list(&project).contains("-00755 0 0     40 /usr/bin/greeter"), "{}", list(&project));
+    assert!(project.ok("ninja", &[]).contains("no work to do"));
+
+    let script = project.0.path().join("greeter/greeter");
+    std::fs::write(&script, "#!/bin/sh\necho good bye\n").unwrap();
+    let (code, said) = project.run("ninja", &[]);
+    assert_ne!(code, Some(0));
+    for words in [
+        "`debs/greeter_1.0_all.deb` is not the file that is locked as `greeter 1.0 all`",
+        "hint: run `pintree lock --upgrade-package greeter`",
+    ] {
+        assert!(said.contains(words), "{said}");
+    }
+    let (code, said) = project.run(pintree, &["lock"]);
+    assert_eq!(code, Some(5));
+    assert!(said.contains("hint: run `pintree lock --upgrade-package greeter`"), "{said}");
+    project.ok(pintree, &["lock", "--upgrade-package", "greeter"]);
+    project.ok(pintree, &["ninja"]);
+    project.ok("ninja", &[]);
+    assert!(list(&project).contains("/usr/bin/greeter") && !list(&project).contains(" 40 "), "{}", list(&project));
 }

@@ -367,6 +367,9 @@ pub struct StepImport {
     /// The file's size in bytes
     #[arg(long)]
     pub size: u64,
+    /// A file of the project that should be the package, looked at first (repeatable)
+    #[arg(long)]
+    pub file: Vec<PathBuf>,
     /// Where to look: MANIFEST/REPOSITORY:PATH (repeatable)
     #[arg(long)]
     pub from: Vec<String>,

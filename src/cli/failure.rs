@@ -26,7 +26,8 @@ pub fn exit(error: &Error) -> Exit {
         Error::Stale { .. } | Error::WouldChange { .. } | Error::NotInImage { .. } | Error::Unrecorded { .. } => Exit::Findings,
         Error::Unsolvable { .. } | Error::NoContents { .. } => Exit::NoSolution,
         Error::Repo(error) => repo_exit(error),
-        Error::Missing { .. } | Error::NoFields { .. } => Exit::Network,
+        Error::Missing { .. } | Error::NoFields { .. } | Error::NoLocalFile { .. } => Exit::Network,
+        Error::LocalPackage { .. } | Error::LocalFields { .. } | Error::LocalTwice { .. } | Error::LocalChanged { .. } => Exit::Integrity,
         Error::Index { .. } | Error::Contents { .. } | Error::Unreadable { .. } => Exit::Integrity,
         Error::Steps { exit, .. } => match exit {
             4 => Exit::Network,
@@ -58,6 +59,12 @@ pub fn hints(error: &Error) -> Vec<String> {
         Error::NoManifests { .. } => one("run `pintree init`, or name the project directory with `-C`"),
         Error::Stale { .. } | Error::WouldChange { .. } => one("run `pintree lock`, review the change, and commit it"),
         Error::Unrecorded { .. } => one("run `pintree build` without `--locked` (and `CI=true`), review the change, and commit it"),
+        Error::LocalName { .. } => one("rename it: no `|` and no line break"),
+        Error::LocalTwice { .. } => one("remove one of them, or give it a version of its own"),
+        Error::LocalChanged { package, .. } => {
+            vec![format!("run `pintree lock --upgrade-package {package}` to take it as it is now, or give it a new version")]
+        }
+        Error::NoLocalFile { .. } => one("make it, with `ninja` where a rule of yours does that, or run `pintree lock` to lock without it"),
         Error::NoFreeId { .. } => one("give some of the names ids above 999 in the manifest's `[ids]`"),
         Error::NotLocked { .. } => one("`--upgrade-package` takes the name of a locked binary or source package"),
         Error::Unsolvable { source, .. } => source.hints.clone(),
@@ -167,6 +174,9 @@ pub fn step_hints(error: &StepError) -> Vec<String> {
     match error {
         StepError::Import(import::Error::Fetch { source, .. }) => {
             source.downcast_ref::<repo::Error>().and_then(repo::Error::hint).into_iter().collect()
+        }
+        StepError::Import(import::Error::Changed { name, .. }) => {
+            vec![format!("run `pintree lock --upgrade-package {name}` to take it as it is now, or give it a new version")]
         }
         StepError::Repo(error) => error.hint().into_iter().collect(),
         StepError::Configure(error) => configure_hints(error),

@@ -114,6 +114,8 @@ fn run_import(args: &StepImport) -> Result<u64, StepError> {
         architecture: Architecture::parse(&args.architecture).ok_or_else(|| malformed("architecture", &args.architecture))?,
         sha256: args.sha256.parse().map_err(|_| malformed("SHA-256 digest", &args.sha256))?,
         size: args.size,
+        files: args.file.clone(),
+        elsewhere: !args.from.is_empty(),
         archives: std::env::var_os(outcome::ARCHIVES).map(PathBuf::from),
     };
     refuse_dead_network()?;

@@ -131,7 +131,11 @@ pub(super) const TOP: &[Key] = &[
 ];
 
 pub(super) const REPO: &[Key] = &[
-    Key::new("deb", Shape::TextOrList(Form::Any), "A named archive, or one or more URLs (https, http, file) that are tried in turn."),
+    Key::new(
+        "deb",
+        Shape::TextOrList(Form::Any),
+        "A named archive; or one or more URLs (https, http, file) that are tried in turn; or dir:PATH, a directory of package files.",
+    ),
     Key::new("rpm", Shape::TextOrList(Form::Any), "rpm: one or more URLs of a repository.")
         .support(Support::Later("it is for rpm repositories")),
     Key::new(

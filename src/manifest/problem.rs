@@ -215,6 +215,12 @@ pub enum ProblemKind {
         /// The other one.
         suite: String,
     },
+    /// A key of a signed archive in a directory of package files.
+    #[error("a directory of package files has no `{key}`")]
+    NotInDirectory {
+        /// The key.
+        key: &'static str,
+    },
     /// A key with `trust = "none"`.
     #[error("repository `{repo}` has a `key`, but `trust = \"none\"` checks no signature")]
     KeyWithoutTrust {
@@ -292,7 +298,7 @@ impl ProblemKind {
             }
             Self::UnknownArchive { suggestion, known, .. } => did_you_mean(suggestion).or_else(|| {
                 Some(format!(
-                    "the named archives are {}; a URL begins with `https://`, `http://` or `file:`",
+                    "the named archives are {}; a URL begins with `https://`, `http://` or `file:`, a directory of package files with `dir:`",
                     backticked(known.iter().copied())
                 ))
             }),
@@ -313,6 +319,7 @@ impl ProblemKind {
             Self::FlatWithComponents { .. } => Some("remove `components`; a flat repository is one directory".to_owned()),
             Self::MixedSuites { .. } => Some("give each a `[repo.NAME]` of its own".to_owned()),
             Self::KeyWithoutTrust { .. } => Some("remove `trust` to have signatures checked, or remove `key`".to_owned()),
+            Self::NotInDirectory { key } => Some(format!("remove `{key}`")),
             Self::SharedRef { .. } => Some("give each image a `ref` of its own".to_owned()),
             Self::NoRepository { .. } => Some("add a `[repo.NAME]`; `pintree init` writes one to start from".to_owned()),
             Self::Url { .. } => None,

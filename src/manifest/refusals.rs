@@ -24,6 +24,77 @@ fn changed(changes: &[(&str, &str)]) -> String {
 }
 
 #[test]
+fn a_directory_has_nothing_of_an_archive() {
+    let repo = |text: &str| format!("arches = [\"armhf\"]\n[repo.own]\n{text}\n[image.a]\n");
+    let texts = [
+        "deb = \"dir:debs\"",
+        "deb = \"dir:debs\"\ntrust = \"index\"\nkey = \"keys/x.asc\"",
+        "deb = \"dir:debs\"\ntrust = \"none\"\nkey = \"keys/x.asc\"\nsuites = [\"./\"]\ncomponents = [\"main\"]",
+        "deb = \"dir:../debs\"\ntrust = \"none\"",
+        "deb = [\"dir:debs\", \"https://mirror.example.org/debian\"]\ntrust = \"none\"",
+        "deb = \"debs\"\ntrust = \"none\"\nsuites = [\"./\"]",
+    ];
+    let texts: Vec<String> = texts.map(repo).to_vec();
+    insta::assert_snapshot!(messages(&texts.iter().map(String::as_str).collect::<Vec<_>>()), @r#"
+    manifests/edge.toml:2:7: `[repo.own]` has no `trust`
+      |
+    2 | [repo.own]
+      |       ^^^
+      = hint: add `trust = "none"`: nobody signs the files of a directory
+    ----
+    `manifests/edge.toml` has 2 mistakes
+    manifests/edge.toml:4:9: `index` is not the trust of a directory
+      |
+    4 | trust = "index"
+      |         ^^^^^^^
+      = hint: write `trust = "none"`: nobody signs the files of a directory
+
+    manifests/edge.toml:5:1: a directory of package files has no `key`
+      |
+    5 | key = "keys/x.asc"
+      | ^^^
+      = hint: remove `key`
+    ----
+    `manifests/edge.toml` has 3 mistakes
+    manifests/edge.toml:5:1: a directory of package files has no `key`
+      |
+    5 | key = "keys/x.asc"
+      | ^^^
+      = hint: remove `key`
+
+    manifests/edge.toml:6:1: a directory of package files has no `suites`
+      |
+    6 | suites = ["./"]
+      | ^^^^^^
+      = hint: remove `suites`
+
+    manifests/edge.toml:7:1: a directory of package files has no `components`
+      |
+    7 | components = ["main"]
+      | ^^^^^^^^^^
+      = hint: remove `components`
+    ----
+    manifests/edge.toml:3:7: `../debs` is not a clean path inside the project: `..` may lead out of it
+      |
+    3 | deb = "dir:../debs"
+      |       ^^^^^^^^^^^^^
+      = hint: paths are relative to the project directory
+    ----
+    manifests/edge.toml:3:8: `dir:debs` is not a URL, and a directory stands alone
+      |
+    3 | deb = ["dir:debs", "https://mirror.example.org/debian"]
+      |        ^^^^^^^^^^
+      = hint: give it a `[repo.NAME]` of its own
+    ----
+    manifests/edge.toml:3:7: `debs` is neither a named archive nor a URL
+      |
+    3 | deb = "debs"
+      |       ^^^^^^
+      = hint: the named archives are `debian`, `debian-security`, `ubuntu` and `ubuntu-ports`; a URL begins with `https://`, `http://` or `file:`, a directory of package files with `dir:`
+    "#);
+}
+
+#[test]
 fn says_what_is_not_toml() {
     insta::assert_snapshot!(messages(&["arches = [\"armhf\"\n[image.a]\n", "arches = armhf\n", "[image.a]\n[image.a]\n", "epoch = 2026-02-30\n", ""]), @r#"
     manifests/edge.toml:2:1: this is not TOML: missing comma between array elements, expected `,`
@@ -467,7 +538,7 @@ fn checks_repositories() {
       |
     3 | deb = "packages.example.com/apt"
       |       ^^^^^^^^^^^^^^^^^^^^^^^^^^
-      = hint: the named archives are `debian`, `debian-security`, `ubuntu` and `ubuntu-ports`; a URL begins with `https://`, `http://` or `file:`
+      = hint: the named archives are `debian`, `debian-security`, `ubuntu` and `ubuntu-ports`; a URL begins with `https://`, `http://` or `file:`, a directory of package files with `dir:`
     ----
     manifests/edge.toml:3:8: `debian` is not a URL, and a named archive stands alone
       |

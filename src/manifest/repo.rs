@@ -13,8 +13,10 @@ pub struct Repo {
     pub name: String,
     /// What decides which packages may come from it; names the archive if the manifest does.
     pub steering: RepoSteering,
-    /// Base URLs as written, tried in turn; empty where the manifest names an archive.
+    /// Base URLs as written, tried in turn; empty where the manifest names an archive or a directory.
     pub urls: Vec<String>,
+    /// A directory of package files, relative to the project.
+    pub directory: Option<String>,
     /// Who may sign; empty only without trust.
     pub keys: Vec<KeySource>,
 }
@@ -44,11 +46,19 @@ pub(super) fn read(reader: &mut Reader<'_>, named: &Named<'_>) -> Repo {
     // An rpm repository was reported as such; what else it has is not judged by the rules of deb.
     if !fields.has("rpm") {
         fields.require(reader, "deb", "add `deb = \"debian\"`, or the URL of the repository");
-        fields.require(reader, "suites", "add `suites = [\"bookworm\"]`, or `[\"./\"]` for a flat repository");
+        if !is_directory(reader, &fields) {
+            fields.require(reader, "suites", "add `suites = [\"bookworm\"]`, or `[\"./\"]` for a flat repository");
+        }
     }
-    let (archive, urls) = location(reader, &fields);
-    let (suites, components) = suites(reader, &fields);
-    let (trust, keys) = trust(reader, &fields, named.name, archive.as_deref(), &suites);
+    let Location { archive, urls, directory } = location(reader, &fields);
+    let (suites, components, trust, keys) = if is_directory(reader, &fields) {
+        let trust = directory_trust(reader, &fields);
+        (Vec::new(), Vec::new(), trust, Vec::new())
+    } else {
+        let (suites, components) = suites(reader, &fields);
+        let (trust, keys) = trust(reader, &fields, named.name, archive.as_deref(), &suites);
+        (suites, components, trust, keys)
+    };
     let only = globs(reader, &fields, "only");
     if only.is_empty() && fields.list(reader, "only").is_some_and(|only| only.is_empty()) {
         reader.report(&fields.key_span("only"), ProblemKind::EmptyList { key: "only".to_owned(), optional: true });
@@ -56,12 +66,46 @@ pub(super) fn read(reader: &mut Reader<'_>, named: &Named<'_>) -> Repo {
     let priority = fields.integer(reader, "priority", 1, 99).and_then(|n| u8::try_from(n).ok()).unwrap_or(RepoSteering::DEFAULT_PRIORITY);
     let exclude = globs(reader, &fields, "exclude");
     let steering = RepoSteering { archive, suites, components, only, exclude, priority, trust };
-    Repo { name: named.name.to_owned(), steering, urls, keys }
+    Repo { name: named.name.to_owned(), steering, urls, directory, keys }
 }
 
-fn location(reader: &mut Reader<'_>, fields: &Fields<'_>) -> (Option<String>, Vec<String>) {
+/// Where a repository lies: one of the three.
+#[derive(Default)]
+struct Location {
+    archive: Option<String>,
+    urls: Vec<String>,
+    directory: Option<String>,
+}
+
+/// What stands before the path of a directory of package files.
+const DIRECTORY: &str = "dir:";
+
+fn is_directory(reader: &mut Reader<'_>, fields: &Fields<'_>) -> bool {
+    fields.list(reader, "deb").is_some_and(|list| list.iter().any(|entry| entry.value.starts_with(DIRECTORY)))
+}
+
+/// A directory has no index that anybody could have signed, and says so; it has no suites either.
+fn directory_trust(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Trust {
+    for key in ["suites", "components", "key"] {
+        if fields.has(key) {
+            reader.report(&fields.key_span(key), ProblemKind::NotInDirectory { key });
+        }
+    }
+    fields.require(reader, "trust", "add `trust = \"none\"`: nobody signs the files of a directory");
+    match fields.text("trust") {
+        None | Some(Spanned { value: "none", .. }) => {}
+        Some(Spanned { value, span }) => {
+            let hint = Some("write `trust = \"none\"`: nobody signs the files of a directory".to_owned());
+            let expected = "the trust of a directory";
+            reader.report(&span, ProblemKind::Malformed { value: value.to_owned(), expected, hint });
+        }
+    }
+    Trust::None
+}
+
+fn location(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Location {
     let Some(list) = fields.list(reader, "deb") else {
-        return (None, Vec::new());
+        return Location::default();
     };
     if list.is_empty() {
         reader.report(&fields.key_span("deb"), ProblemKind::EmptyList { key: "deb".to_owned(), optional: false });
@@ -69,10 +113,19 @@ fn location(reader: &mut Reader<'_>, fields: &Fields<'_>) -> (Option<String>, Ve
     if let [Spanned { value, .. }] = list[..]
         && ARCHIVES.contains(&value)
     {
-        return (Some(value.to_owned()), Vec::new());
+        return Location { archive: Some(value.to_owned()), ..Location::default() };
+    }
+    if let [Spanned { value, span }] = &list[..]
+        && let Some(path) = value.strip_prefix(DIRECTORY)
+    {
+        let checked = form::path(path).map_err(|kind| reader.report(span, kind));
+        return Location { directory: checked.ok(), ..Location::default() };
     }
     for Spanned { value, span } in &list {
-        let checked = if form::is_url(value) {
+        let checked = if value.starts_with(DIRECTORY) {
+            let hint = Some("give it a `[repo.NAME]` of its own".to_owned());
+            Err(ProblemKind::Malformed { value: (*value).to_owned(), expected: "a URL, and a directory stands alone", hint })
+        } else if form::is_url(value) {
             form::url(value)
         } else if ARCHIVES.contains(value) {
             let hint = Some(format!("write `deb = \"{value}\"`; its URLs come from the mirror settings"));
@@ -85,7 +138,7 @@ fn location(reader: &mut Reader<'_>, fields: &Fields<'_>) -> (Option<String>, Ve
         }
     }
     report_repeated(reader, &list, "deb");
-    (None, list.iter().map(|url| url.value.to_owned()).collect())
+    Location { urls: list.iter().map(|url| url.value.to_owned()).collect(), ..Location::default() }
 }
 
 fn suites(reader: &mut Reader<'_>, fields: &Fields<'_>) -> (Vec<String>, Vec<String>) {

@@ -145,6 +145,16 @@ fn tables_may_be_written_inline() {
 }
 
 #[test]
+fn a_directory_of_the_project_is_a_repository() {
+    let text = "arches = [\"armhf\"]\n[repo.own]\ndeb = \"dir:out/debs/\"\ntrust = \"none\"\nonly = [\"own-*\"]\n[image.a]\n";
+    let manifest = good(text);
+    let own = &manifest.repos["own"];
+    assert_eq!(own.directory.as_deref(), Some("out/debs"));
+    assert!(own.urls.is_empty() && own.keys.is_empty() && own.steering.suites.is_empty());
+    assert_eq!(own.steering.trust, crate::pkg::Trust::None);
+}
+
+#[test]
 fn roots_are_in_manifest_words_with_their_architectures() {
     let manifest = good(TOUR);
     let roots = |name: &str| -> Vec<(String, Vec<Architecture>)> {

@@ -48,11 +48,10 @@ pub fn render(plan: &Plan, layout: &Layout, until: Stage) -> String {
     writer.include(&format!("{}/rules.ninja", layout.generated));
     writer.blank();
     for (digest, import) in &plan.imports {
-        let from: Vec<String> = import
-            .from
-            .iter()
-            .map(|place| format!("--from {}", shell_word(&format!("{}/{}:{}", place.manifest, place.repo, place.path))))
-            .collect();
+        let files = import.files.iter().map(|file| format!("--file {}", shell_word(file)));
+        let places =
+            import.from.iter().map(|place| format!("--from {}", shell_word(&format!("{}/{}:{}", place.manifest, place.repo, place.path))));
+        let from: Vec<String> = files.chain(places).collect();
         let variables = [
             ("name", import.name.as_str()),
             ("version", &shell_word(&import.version)),
@@ -61,7 +60,7 @@ pub fn render(plan: &Plan, layout: &Layout, until: Stage) -> String {
             ("size", &import.size.to_string()),
             ("from", &from.join(" ")),
         ];
-        writer.build(&layout.package(*digest), "import", [], variables);
+        writer.build_after(&layout.package(*digest), "import", [], import.inputs.iter().map(String::as_str), variables);
     }
     for compose in &plan.composes {
         write_compose(&mut writer, compose, layout);
@@ -177,6 +176,7 @@ mod tests {
             foreign: vec![Architecture::parse("i386").unwrap()],
             steering: vec![],
             pins: vec![pin],
+            directories: [("local".to_owned(), "out/debs".to_owned())].into(),
             epoch: 1_577_836_800,
             debconf: vec!["tzdata tzdata/Areas select it's $HOME".into()],
             ids: [("_ssh", None, Some(101)), ("messagebus", Some(102), Some(102)), ("sync2", Some(103), None)]
@@ -230,6 +230,16 @@ mod tests {
 
         default _build/ostree/refs/heads/image/edge/kiosk/armhf/configured
         ");
+    }
+
+    #[test]
+    fn a_file_of_ones_own_is_an_input() {
+        let mut target = target();
+        target.pins[0].repo = "local".into();
+        target.pins[0].path = "my tool_1.0_all.deb".into();
+        let text = render(&plan([target]), &Layout { pintree: "pintree".into(), generated: "_build".into() }, Stage::Composed);
+        assert!(text.contains(": import | out/debs/my$ tool_1.0_all.deb\n"), "{text}");
+        assert!(text.contains("  from = --file 'out/debs/my tool_1.0_all.deb'\n"), "{text}");
     }
 
     #[test]

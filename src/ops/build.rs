@@ -80,7 +80,8 @@ pub fn build(session: &mut Session<'_>, options: &Options) -> Result<Report, Err
     let store = Repo::init(&session.project.store())?;
     let mut outcomes = vec![];
     let plan = loop {
-        let plan = work.plan()?;
+        let mut plan = work.plan()?;
+        settle_files(session, &store, &mut plan)?;
         let sources = write_files(session, &work, &plan, options.until)?;
         if session.offline {
             refuse_missing(&store, &plan, &sources, options.archives.as_deref())?;
@@ -131,6 +132,20 @@ fn exclusive(session: &mut Session<'_>, generated: &Path) -> Result<File, Error>
     Ok(file)
 }
 
+/// Leaves files of the user's own that are not there out of the plan where they are not needed: the package is in the
+/// store, or other places have it.
+fn settle_files(session: &Session<'_>, store: &Repo, plan: &mut Plan) -> Result<(), Error> {
+    for (digest, import) in &mut plan.imports {
+        let Some(first) = import.inputs.first().cloned() else { continue };
+        import.inputs.retain(|file| session.project.root().join(file).exists());
+        if import.inputs.is_empty() && import.from.is_empty() && store.read_ref(&RefName::deb(digest))?.is_none() {
+            let package = format!("{} {} {}", import.name, import.version, import.architecture);
+            return Err(Error::NoLocalFile { path: first.into(), package });
+        }
+    }
+    Ok(())
+}
+
 /// Names what is neither in the store nor, as a file, on this machine, before anything is tried.
 fn refuse_missing(store: &Repo, plan: &Plan, sources: &Mirrors, archives: Option<&Path>) -> Result<(), Error> {
     let is_file = |place: &plan::Place| {
@@ -143,7 +158,11 @@ fn refuse_missing(store: &Repo, plan: &Plan, sources: &Mirrors, archives: Option
     };
     let mut missing = vec![];
     for (digest, import) in &plan.imports {
-        if store.read_ref(&RefName::deb(digest))?.is_none() && !is_kept(import) && !import.from.iter().any(is_file) {
+        if store.read_ref(&RefName::deb(digest))?.is_none()
+            && !is_kept(import)
+            && import.inputs.is_empty()
+            && !import.from.iter().any(is_file)
+        {
             missing.push(format!("{} {} {}", import.name, import.version, import.architecture));
         }
     }

@@ -238,6 +238,54 @@ pub enum Error {
         /// The lines that would be added to the `[ids]` of each lockfile.
         tables: Vec<(PathBuf, Vec<String>)>,
     },
+    /// A file of a directory of packages cannot be named in a build file.
+    #[error("`{}` has a name that a build file cannot have", path.display())]
+    LocalName {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file of a directory of packages is no package.
+    #[error("`{}` is no package that can be read", path.display())]
+    LocalPackage {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: crate::archive::Error,
+    },
+    /// The fields of a package in a directory cannot be understood.
+    #[error("cannot read the packages of `{}`: {reason}", directory.display())]
+    LocalFields {
+        /// The directory.
+        directory: PathBuf,
+        /// Which, and why.
+        reason: String,
+    },
+    /// Two files of one directory are the same version of one package, with other contents.
+    #[error("`{}` and `{}` in `{}` are one version of one package with different contents", .files[0], .files[1], directory.display())]
+    LocalTwice {
+        /// Both.
+        files: [String; 2],
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// A package file was made anew under the same version.
+    #[error("`{}` is not the file that is locked as `{package}` {version}: its contents have changed", path.display())]
+    LocalChanged {
+        /// The file.
+        path: PathBuf,
+        /// The package.
+        package: String,
+        /// Its version.
+        version: String,
+    },
+    /// A package file of a directory is not there.
+    #[error("there is no `{}`, which is locked as `{package}`", path.display())]
+    NoLocalFile {
+        /// The file.
+        path: PathBuf,
+        /// Name, version and architecture.
+        package: String,
+    },
     /// A step asks again for what it was given: a fault of this program.
     #[error("`{step}` has no ids for {} although they were given", list(.names))]
     IdsNotTaken {

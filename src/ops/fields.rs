@@ -8,7 +8,7 @@ use super::{Error, Session};
 use crate::index::packages::Limits;
 use crate::index::{Index, Package, Priority, Universe};
 use crate::manifest::Manifest;
-use crate::pkg::{Architecture, Pin};
+use crate::pkg::{Architecture, Pin, Sha256};
 use crate::step::import;
 use crate::store::{Checksum, Commit, RefName, Repo};
 use std::collections::BTreeMap;
@@ -176,8 +176,14 @@ fn find(index: &Index, pin: &Pin) -> Option<u32> {
 fn push_stanza(text: &mut String, pin: &Pin, commit: &Commit) -> Result<(), Error> {
     let no_status = || Error::Unreadable { reason: format!("the commit of `{}` {} has no control paragraph", pin.name, pin.version) };
     let status = commit.metadata.get(import::STATUS).and_then(|value| value.as_str()).ok_or_else(no_status)?;
+    push_paragraph(text, status, &pin.path, pin.size, &pin.sha256);
+    Ok(())
+}
+
+/// The same for a control paragraph and what is known of its file.
+pub(super) fn push_paragraph(text: &mut String, paragraph: &str, path: &str, size: u64, sha256: &Sha256) {
     let mut keep = true;
-    for line in status.lines().filter(|line| !line.trim().is_empty()) {
+    for line in paragraph.lines().filter(|line| !line.trim().is_empty()) {
         if !line.starts_with([' ', '\t']) {
             let name = line.split(':').next().unwrap_or_default();
             keep = !["Filename", "Size", "SHA256"].iter().any(|field| field.eq_ignore_ascii_case(name));
@@ -187,6 +193,5 @@ fn push_stanza(text: &mut String, pin: &Pin, commit: &Commit) -> Result<(), Erro
             text.push('\n');
         }
     }
-    text.push_str(&format!("Filename: {}\nSize: {}\nSHA256: {}\n\n", pin.path, pin.size, pin.sha256));
-    Ok(())
+    text.push_str(&format!("Filename: {path}\nSize: {size}\nSHA256: {sha256}\n\n"));
 }

@@ -1,5 +1,6 @@
 //! A manifest's repositories as universes: verified, parsed, and remembered in parsed form.
 
+use super::local::{self, Local};
 use super::{Error, Session, network, steering};
 use crate::index::packages::{Index, Limits};
 use crate::index::release::Release;
@@ -17,6 +18,8 @@ use std::sync::Arc;
 pub struct Indexes {
     loaded: Loaded,
     sources: Vec<repo::Source>,
+    /// Directories of package files.
+    locals: Vec<Local>,
     client: Client,
 }
 
@@ -39,7 +42,7 @@ impl Indexes {
     pub fn update(session: &mut Session<'_>, manifest: &Manifest) -> Result<Self, Error> {
         let mirrors = network::mirrors(session)?;
         let mut sources = vec![];
-        for (name, described) in &manifest.repos {
+        for (name, described) in manifest.repos.iter().filter(|(_, described)| described.directory.is_none()) {
             sources.push(repo::Source {
                 name: name.clone(),
                 steering: described.steering.clone(),
@@ -52,6 +55,13 @@ impl Indexes {
         for source in &sources {
             session.talk.status("Reading", &format!("`{}` {}", source.name, source.steering.suites.join(", ")));
         }
+        let locals = local::load(&session.project, manifest)?;
+        for local in &locals {
+            session.talk.status("Reading", &format!("`{}` {}", local.repo, local.directory));
+            session
+                .talk
+                .warn(&format!("nothing vouches for directory `{}` of repository `{}` (`trust = \"none\"`)", local.directory, local.repo));
+        }
         let (client, warnings) = network::client(session.offline, None);
         warnings.iter().for_each(|warning| session.talk.warn(&warning.to_string()));
         let now = jiff::Timestamp::try_from(session.now).unwrap_or(jiff::Timestamp::MAX);
@@ -62,7 +72,7 @@ impl Indexes {
             let date = release.date.map(|date| format!(" of {}", date.strftime("%Y-%m-%d %H:%M UTC"))).unwrap_or_default();
             session.talk.detail("Read", &format!("`{}` suite `{}`{date}", release.repo, release.suite));
         }
-        Ok(Self { loaded, sources, client })
+        Ok(Self { loaded, sources, locals, client })
     }
 
     /// What identifies the state of the repositories that was used, for a record beside the build: one object a suite.
@@ -78,6 +88,11 @@ impl Indexes {
             })
         };
         self.loaded.releases.iter().map(suite).collect()
+    }
+
+    /// The directories of package files among the repositories.
+    pub fn locals(&self) -> &[Local] {
+        &self.locals
     }
 
     /// What the repositories offer to an image of `architecture`, foreign architectures included.
@@ -96,6 +111,15 @@ impl Indexes {
             let mut files: Vec<(usize, &IndexFile)> =
                 self.loaded.indexes.iter().filter(|file| file.repo == *name).filter_map(|file| Some((rank(file)?, file))).collect();
             files.sort_by_key(|(rank, _)| *rank);
+            sources.extend(self.locals.iter().filter(|local| local.repo == *name).map(|local| index::Source {
+                index: Arc::clone(&local.index),
+                repo: name.clone(),
+                steering: Arc::clone(&steering),
+                suite: local.directory.clone(),
+                aliases: vec![],
+                not_automatic: false,
+                but_automatic_upgrades: false,
+            }));
             for (_, file) in files {
                 let release = &file.release;
                 sources.push(index::Source {

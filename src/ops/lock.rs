@@ -2,7 +2,7 @@
 
 use super::indexes::Indexes;
 use super::preferences::Known;
-use super::{Error, Session, Stale, ids, steering};
+use super::{Error, Session, Stale, ids, local, steering};
 use crate::lock::{self, Change, Lockfile, Parts, Place, Steering};
 use crate::manifest::{self, Manifest};
 use crate::pkg::{Architecture, Hold, Pin};
@@ -34,6 +34,17 @@ pub enum Upgrade {
     All,
     /// Those of these binary or source packages.
     Packages(Vec<String>),
+}
+
+impl Upgrade {
+    /// Whether a pin may move although it still satisfies the manifest.
+    pub(super) fn moves(&self, pin: &Pin) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::All => true,
+            Self::Packages(names) => names.contains(&pin.name) || names.contains(&pin.source),
+        }
+    }
 }
 
 /// What became of one manifest.
@@ -177,6 +188,9 @@ fn solve(session: &mut Session<'_>, manifest: &Manifest, old: Option<&Lockfile>,
     let steering = steering::of_manifest(&session.project, manifest)?;
     let holds = active_holds(session, manifest);
     let mut indexes = Indexes::update(session, manifest)?;
+    if let Some(old) = old {
+        local::refuse_changed(indexes.locals(), old, |pin| upgrade.moves(pin))?;
+    }
     let mut pins: BTreeMap<(String, Architecture), Vec<Pin>> = BTreeMap::new();
     let mut places: BTreeMap<Pin, Vec<Place>> = BTreeMap::new();
     for architecture in architectures(manifest) {

@@ -13,6 +13,7 @@ pub mod graph;
 mod ids;
 mod indexes;
 mod leftovers;
+mod local;
 pub mod lock;
 pub mod network;
 mod preferences;

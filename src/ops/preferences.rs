@@ -20,9 +20,9 @@ pub struct Known<'a> {
 impl<'a> Known<'a> {
     /// Takes what the old lock has, without what may move.
     pub fn new(manifest: &'a Manifest, architecture: &Architecture, old: Option<&Lockfile>, upgrade: &Upgrade) -> Self {
-        let moves = |pin: &Pin| matches!(upgrade, Upgrade::Packages(names) if names.contains(&pin.name) || names.contains(&pin.source));
         let kept = old.filter(|_| *upgrade != Upgrade::All).map_or_else(BTreeMap::new, |old| {
-            let pins = |name: &str| old.pins(name, architecture).unwrap_or_default().into_iter().filter(|pin| !moves(pin)).collect();
+            let pins =
+                |name: &str| old.pins(name, architecture).unwrap_or_default().into_iter().filter(|pin| !upgrade.moves(pin)).collect();
             manifest.images.keys().map(|name| (name.as_str(), pins(name))).collect()
         });
         let mut known = Self { manifest, old: kept, solved: BTreeMap::new(), by_package: BTreeMap::new() };

@@ -16,6 +16,7 @@ pub fn target(manifest: &Manifest, lockfile: &Lockfile, image: &str, architectur
         foreign: lockfile.steering().foreign_arches.iter().filter(|arch| *arch != architecture).cloned().collect(),
         steering: steering(lockfile, image, architecture),
         pins: lockfile.pins(image, architecture)?,
+        directories: manifest.repos.iter().filter_map(|(name, repo)| Some((name.clone(), repo.directory.clone()?))).collect(),
         epoch: manifest.epoch,
         debconf: settings.debconf,
         ids: ids::fixed(manifest, lockfile),

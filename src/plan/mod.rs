@@ -24,6 +24,8 @@ pub struct Target {
     pub steering: Vec<String>,
     /// Every package of the image.
     pub pins: Vec<Pin>,
+    /// Repositories that are directories of the project, by name.
+    pub directories: BTreeMap<String, String>,
     /// `SOURCE_DATE_EPOCH` of scripts, in seconds.
     pub epoch: u64,
     /// Answers to the questions that packages ask, one debconf selection each.
@@ -76,6 +78,10 @@ pub struct Import {
     pub size: u64,
     /// Where it may be found.
     pub from: BTreeSet<Place>,
+    /// The file itself, relative to the project: somebody's own, who may make it in the same run of ninja.
+    pub files: BTreeSet<String>,
+    /// Those of [`Import::files`] that the edge waits for: all of them, unless somebody finds that one is not needed.
+    pub inputs: BTreeSet<String>,
 }
 
 /// Where a package file may be found: a repository of a manifest, and a path below the repository's base.
@@ -163,8 +169,16 @@ pub fn plan(targets: impl IntoIterator<Item = Target>) -> Plan {
                 architecture: pin.architecture,
                 size: pin.size,
                 from: BTreeSet::new(),
+                files: BTreeSet::new(),
+                inputs: BTreeSet::new(),
             });
-            import.from.insert(Place { manifest: target.manifest.clone(), repo: pin.repo, path: pin.path });
+            if let Some(directory) = target.directories.get(&pin.repo) {
+                let file = format!("{directory}/{}", pin.path);
+                import.inputs.insert(file.clone());
+                import.files.insert(file);
+            } else {
+                import.from.insert(Place { manifest: target.manifest.clone(), repo: pin.repo, path: pin.path });
+            }
         }
         let reference = |stage: Stage| RefName::image(&target.manifest, &target.image, &target.architecture, stage.as_str());
         let compose = Compose {
@@ -246,6 +260,7 @@ mod tests {
             foreign: vec![],
             steering: vec![],
             pins,
+            directories: BTreeMap::new(),
             epoch: 1_577_836_800,
             debconf: vec![],
             ids: BTreeMap::new(),

@@ -12,6 +12,7 @@ mod fixture;
 mod hostile;
 mod interrupted;
 mod linkage;
+mod local;
 mod lock;
 mod mirrors;
 mod offline;

@@ -38,6 +38,16 @@ pub enum Error {
         /// The pinned digest.
         pinned: Sha256,
     },
+    /// A file of the user's own was made anew and has other contents now.
+    #[error("`{}` is not the file that is locked as `{package}`: its contents have changed", path.display())]
+    Changed {
+        /// Name, version and architecture.
+        package: String,
+        /// The name alone.
+        name: String,
+        /// The file.
+        path: PathBuf,
+    },
     /// The file is another package than the lockfile says.
     #[error("`{package}` says of itself `{field}: {found}`, the lockfile says `{pinned}`")]
     Identity {
@@ -77,7 +87,7 @@ impl Error {
     /// Tells whether the package's bytes are at fault: wrong size or digest, another package, a hostile archive.
     pub fn is_integrity(&self) -> bool {
         match self {
-            Self::Size { .. } | Self::Digest { .. } | Self::Identity { .. } => true,
+            Self::Size { .. } | Self::Digest { .. } | Self::Changed { .. } | Self::Identity { .. } => true,
             Self::Archive { source, .. } => source.is_package_fault(),
             Self::Store(error) => error.is_integrity() || matches!(error, store::Error::Unstorable { .. }),
             Self::Fetch { .. } | Self::Io { .. } => false,

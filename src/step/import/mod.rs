@@ -18,6 +18,7 @@ pub use payload::{STATUS, store_package};
 use crate::archive::{Deb, Limits};
 use crate::pkg::{Architecture, Sha256};
 use crate::store::{Checksum, RefName, Repo};
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -36,6 +37,10 @@ pub struct Arguments {
     pub sha256: Sha256,
     /// The package file's size.
     pub size: u64,
+    /// Files of the user's own that should be the package, looked at first.
+    pub files: Vec<PathBuf>,
+    /// Whether anything but [`Arguments::files`] may have it.
+    pub elsewhere: bool,
     /// Where package files are kept, if they are: a file that lies there is used, and one that was fetched is added.
     pub archives: Option<PathBuf>,
 }
@@ -68,6 +73,7 @@ pub fn run<S>(
 ) -> Result<Imported, Error> {
     let repo = Repo::init(&arguments.store)?;
     let name = RefName::deb(&arguments.sha256);
+    let file = own_file(arguments)?;
     if let Some(commit) = present(&repo, &name)? {
         return Ok(Imported { name, commit, present: true, fetched: 0 });
     }
@@ -77,7 +83,16 @@ pub fn run<S>(
         .as_deref()
         .map(|directory| kept_file(directory, &arguments.package, &arguments.version, &arguments.architecture));
     let mut fetched = 0;
-    if !kept.as_deref().is_some_and(|path| download.copy_kept(path, &arguments.sha256)) {
+    if !arguments.elsewhere && file.is_none() && !kept.as_deref().is_some_and(Path::exists) {
+        let missing = arguments.files.first().map_or(Path::new("package file"), PathBuf::as_path);
+        return Err(Error::io("find", missing)(std::io::ErrorKind::NotFound.into()));
+    }
+    if let Some(file) = file {
+        // Read again, since it may have changed in the meantime.
+        if !download.copy_kept(file, &arguments.sha256) {
+            return Err(Error::Changed { package: package(arguments), name: arguments.package.clone(), path: file.to_owned() });
+        }
+    } else if !kept.as_deref().is_some_and(|path| download.copy_kept(path, &arguments.sha256)) {
         download.restart().map_err(Error::io("write", &arguments.store))?;
         fetch(&mut download).map_err(|source| Error::Fetch { package: package(arguments), source })?;
         fetched = download.size();
@@ -90,6 +105,29 @@ pub fn run<S>(
     let commit = download.with_reader(|reader| unpack(&repo, reader, arguments))?;
     repo.write_ref_if_changed(&name, &commit)?;
     Ok(Imported { name, commit, present: false, fetched })
+}
+
+/// The first of the user's own files that is the package.
+///
+/// One that is something else is an error even if the package was imported before: whoever made it anew expects to find
+/// it in the image. Only where another place has the package too, that one counts.
+fn own_file(arguments: &Arguments) -> Result<Option<&Path>, Error> {
+    let mut changed = None;
+    for path in &arguments.files {
+        let read = File::open(path).and_then(Sha256::of_reader);
+        match read {
+            Ok((found, _)) if found == arguments.sha256 => return Ok(Some(path)),
+            Ok(_) => changed = Some(path),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::io("read", path)(error)),
+        }
+    }
+    match changed {
+        Some(path) if !arguments.elsewhere => {
+            Err(Error::Changed { package: package(arguments), name: arguments.package.clone(), path: path.clone() })
+        }
+        _ => Ok(None),
+    }
 }
 
 /// The commit of a ref that is there, with the commit object; a ref without one is as good as none.

@@ -17,6 +17,8 @@ fn arguments(store: &Path, package: &Package, bytes: &[u8]) -> Arguments {
         architecture: Architecture::parse(package.get("Architecture").unwrap()).unwrap(),
         sha256: Sha256::of(bytes),
         size: bytes.len() as u64,
+        files: vec![],
+        elsewhere: true,
         archives: None,
     }
 }
