@@ -156,7 +156,7 @@ class Bench:
         directory = self.work / f"built-{name}"
         if not directory.exists():
             copy_project(self.imported(name), directory)
-            self.ours(directory, "build")
+            self.ours(directory, "build", "--until", "composed")
         return directory
 
     def refs(self, directory):
@@ -292,7 +292,7 @@ def build_m(bench):
 
     def ours(directory):
         bench.project(directory, "M")
-        return bench.ours(directory, "build")
+        return bench.ours(directory, "build", "--until", "composed")
 
     def mmdebstrap(directory):
         repo = bench.repository(directory)
@@ -366,7 +366,7 @@ def change_l(bench):
     def ours(directory):
         copy_project(built, directory)
         (directory / "lockfiles" / lock.name).write_text(edited)
-        return bench.ours(directory, "build", "--locked")
+        return bench.ours(directory, "build", "--until", "composed", "--locked")
 
     def a2o(directory):
         copy_project(built, directory)
@@ -391,7 +391,7 @@ def change_l(bench):
 def nothing(bench, name):
     """A build with nothing to do."""
     built = bench.built(name)
-    got = bench.compare(f"nothing-{name}", {"ours": lambda _: bench.ours(built, "build"), "ninja": lambda _: bench.ninja(built)}, runs=max(bench.runs, 5))
+    got = bench.compare(f"nothing-{name}", {"ours": lambda _: bench.ours(built, "build", "--until", "composed"), "ninja": lambda _: bench.ninja(built)}, runs=max(bench.runs, 5))
     ours, ninja = got["ours"].cpu * 1000, got["ninja"].cpu * 1000
     bench.lines.append(Line(f"nothing-{name}", "pintree build / ninja", bench.cost(got["ours"]), bench.cost(got["ninja"]), ours, 2 * ninja + 20, ninja + 15, " ms"))
 
@@ -442,9 +442,9 @@ def scale(bench):
     got = bench.compare("scale-ninja", {"ours": lambda _: bench.ours(directory, "ninja")}, runs=3)["ours"]
     bench.lines.append(Line("scale", "build.ninja of 1,000 images of 300 packages", bench.cost(got), "–", got.cpu, 2, None, " s"))
     say("scale: building 1,000 images")
-    built = bench.ours(directory, "build")
+    built = bench.ours(directory, "build", "--until", "composed")
     bench.notes.append(f"scale: the build of 3,000 packages and 1,000 images took {bench.cost(built)} s")
-    got = bench.compare("scale-nothing", {"ours": lambda _: bench.ours(directory, "build"), "ninja": lambda _: bench.ninja(directory)}, runs=3)
+    got = bench.compare("scale-nothing", {"ours": lambda _: bench.ours(directory, "build", "--until", "composed"), "ninja": lambda _: bench.ninja(directory)}, runs=3)
     bench.lines.append(Line("scale", "pintree build with nothing to do / ninja", bench.cost(got["ours"]), bench.cost(got["ninja"]), got["ours"].cpu, 2, None, " s"))
 
 

@@ -197,7 +197,7 @@ pub struct Build {
     #[command(flatten)]
     pub images: Images,
     /// Stop after this step
-    #[arg(long, value_enum, default_value_t = Until::Composed)]
+    #[arg(long, value_enum, default_value_t = Until::Configured)]
     pub until: Until,
     /// How many steps use the processor at once; downloads run beside them (default: the number of cores)
     #[arg(short, long, value_name = "N")]

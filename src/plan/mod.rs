@@ -49,9 +49,9 @@ pub struct Plan {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// Its packages are merged into one tree, and none of their scripts has run.
-    #[default]
     Composed,
     /// Maintainer scripts have run.
+    #[default]
     Configured,
 }
 

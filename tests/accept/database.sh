@@ -5,7 +5,7 @@ project=$scratch/project
 mkdir -p "$project/manifests"
 cp "$root/manifests/demo.toml" "$project/manifests/"
 [ ! -f "$root/lockfiles/demo.lock" ] || { mkdir "$project/lockfiles"; cp "$root/lockfiles/demo.lock" "$project/lockfiles/"; }
-"$pintree" -C "$project" build >"$scratch/build" 2>"$scratch/log" && code=0 || code=$?
+"$pintree" -C "$project" build --until composed >"$scratch/build" 2>"$scratch/log" && code=0 || code=$?
 check "build of the demo" "$code" "$(tail -n 1 "$scratch/build")$([ "$code" = 0 ] || tail -n 5 "$scratch/log")"
 [ "$code" = 0 ] || exit 1
 ostree --repo="$project/_build/ostree" checkout -U "$ref" "$scratch/root"

@@ -7,7 +7,7 @@ with_mirror
 project=$scratch/project
 project "$project"
 "$pintree" -C "$project" --format json lock >"$scratch/lock.json" 2>"$scratch/log"
-"$pintree" -C "$project" build >"$scratch/build" 2>>"$scratch/log"
+"$pintree" -C "$project" build --until composed >"$scratch/build" 2>>"$scratch/log"
 python3 - "$scratch/lock.json" >"$scratch/packages" <<'PYTHON'
 import json, sys
 print(*sorted(f"{pin['name']}={pin['version']}" for pin in json.load(open(sys.argv[1]))["images"][0]["packages"]), sep="\n")

@@ -14,7 +14,7 @@ project "$project"
 "$pintree" -C "$project" -q lock
 cp "$project/lockfiles/demo.lock" "$scratch/before.lock"
 echo "debian = \"${mirror%/debian}/changed/${overlay##*/}\"" >"$project/mirrors.toml"
-"$pintree" -C "$project" build >"$scratch/out" 2>"$scratch/log" && code=0 || code=$?
+"$pintree" -C "$project" build --until composed >"$scratch/out" 2>"$scratch/log" && code=0 || code=$?
 named=0
 for package in nginx openssh-server; do grep -q "$package" "$scratch/log" && named=$((named + 1)); done
 good=1
@@ -26,5 +26,5 @@ check "with the lock command that would move on" "$(is -n "$hint")" "${hint:-non
 cmp -s "$scratch/before.lock" "$project/lockfiles/demo.lock" && code=0 || code=1
 check "nothing is locked again" "$code" "the lockfile is $([ "$code" = 0 ] && echo "unchanged" || echo "changed")"
 echo "debian = \"$mirror\"" >"$project/mirrors.toml"
-"$pintree" -C "$project" --format json build >"$scratch/out" 2>"$scratch/log" && code=0 || code=$?
+"$pintree" -C "$project" --format json build --until composed >"$scratch/out" 2>"$scratch/log" && code=0 || code=$?
 check "and the rest was kept" "$code" "exit $code, $(steps "$scratch/out" 2>/dev/null || echo no) steps once the packages are back"

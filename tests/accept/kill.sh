@@ -13,7 +13,7 @@ RANDOM=$seed
 project "$scratch/reference" "file://$archive"
 "$pintree" -C "$scratch/reference" -q lock
 start=$(date +%s%N)
-"$pintree" -C "$scratch/reference" -q build >/dev/null
+"$pintree" -C "$scratch/reference" -q build --until composed >/dev/null
 milliseconds=$((($(date +%s%N) - start) / 1000000))
 expected=$(commit "$scratch/reference")
 say "reference: $expected, $milliseconds ms; seed $seed"
@@ -30,7 +30,7 @@ for ((round = 1; round <= kills; round++)); do
   cp "$scratch/reference/lockfiles/demo.lock" "$project/lockfiles/"
   moment=$((RANDOM * 32768 + RANDOM))
   moment=$((moment % (milliseconds * 9 / 10)))
-  setsid "$pintree" -C "$project" -q build >/dev/null 2>&1 &
+  setsid "$pintree" -C "$project" -q build --until composed >/dev/null 2>&1 &
   session=$!
   disown
   sleep "$((moment / 1000)).$(printf %03d $((moment % 1000)))"
@@ -45,7 +45,7 @@ for ((round = 1; round <= kills; round++)); do
   for pid in $pids; do kill -9 "$pid" 2>/dev/null && killed=$((killed + 1)) || true; done
   imported=$(find "$project/_build/ostree/refs/heads/deb" -type f 2>/dev/null | wc -l)
   [ "$(commit "$project")" = "$expected" ] || cut=$((cut + 1))
-  "$pintree" -C "$project" -q build --locked >/dev/null 2>"$scratch/rerun" || say "rerun: $(tail -n 5 "$scratch/rerun")"
+  "$pintree" -C "$project" -q build --until composed --locked >/dev/null 2>"$scratch/rerun" || say "rerun: $(tail -n 5 "$scratch/rerun")"
   while [ -n "$(of_session "$session")" ]; do sleep 0.05; done
   found=$(commit "$project")
   ostree --repo="$project/_build/ostree" fsck -q >/dev/null 2>"$scratch/fsck" && sound=0 || sound=1

@@ -4,10 +4,10 @@
 with_mirror
 project=$scratch/project
 project "$project"
-"$pintree" -C "$project" --format json build >"$scratch/first.json" 2>"$scratch/log"
+"$pintree" -C "$project" --format json build --until composed >"$scratch/first.json" 2>"$scratch/log"
 first=$(commit "$project")
 find "$project/_build/ostree/objects" "$project/_build/ostree/refs" -type f -printf '%p %T@ %i\n' | sort >"$scratch/before"
-"$pintree" -C "$project" --format json build >"$scratch/null.json" 2>"$scratch/null.log"
+"$pintree" -C "$project" --format json build --until composed >"$scratch/null.json" 2>"$scratch/null.log"
 find "$project/_build/ostree/objects" "$project/_build/ostree/refs" -type f -printf '%p %T@ %i\n' | sort >"$scratch/after"
 n=$(steps "$scratch/null.json")
 check "null build runs no step" "$(is "$n" = 0)" "$n steps, after $(steps "$scratch/first.json") in the first build; says \`$(tail -n 1 "$scratch/null.log")\`"
@@ -37,7 +37,7 @@ print(f"nginx {old} to {new}")
 PYTHON
 )
 echo "debian = \"${mirror%/debian}/changed/${overlay##*/}\"" >"$project/mirrors.toml"
-"$pintree" -C "$project" --format json build --locked >"$scratch/one.json" 2>"$scratch/one.log" && code=0 || code=$?
+"$pintree" -C "$project" --format json build --until composed --locked >"$scratch/one.json" 2>"$scratch/one.log" && code=0 || code=$?
 [ "$code" = 0 ] || say "$(tail -n 5 "$scratch/one.log")"
 n=$(steps "$scratch/one.json" 2>/dev/null || echo "exit $code, no")
 ran=$(python3 -c 'import json, sys; print(", ".join(json.loads(line)["step"] for line in open(sys.argv[1])))' "$project/_build/outcomes" 2>/dev/null || true)

@@ -4,14 +4,14 @@
 with_mirror
 project=$scratch/project
 project "$project"
-"$pintree" -C "$project" -q build >/dev/null 2>"$scratch/log"
+"$pintree" -C "$project" -q build --until composed >/dev/null 2>"$scratch/log"
 first=$(commit "$project")
 
 # The image is made anew, so that a step runs; then there is nothing to do.
 rm -f "$project/_build/ostree/refs/heads/$ref"
 sockets=0
 for run in compose nothing; do
-  strace -f -qq -e trace=network -o "$scratch/$run.trace" "$pintree" -C "$project" --offline build >/dev/null 2>"$scratch/$run.log" && code=0 || code=$?
+  strace -f -qq -e trace=network -o "$scratch/$run.trace" "$pintree" -C "$project" --offline build --until composed >/dev/null 2>"$scratch/$run.log" && code=0 || code=$?
   sockets=$((sockets + $(grep -c AF_INET "$scratch/$run.trace" || true)))
   [ "$code" = 0 ] || { say "$(tail -n 5 "$scratch/$run.log")"; break; }
 done
@@ -22,7 +22,7 @@ check "build --offline opens no internet socket" "$(is "$sockets" = 0)" "$socket
 
 # The same where the mirror is gone from the earth: no process could have asked it.
 echo 'debian = "http://127.0.0.1:1/debian"' >"$project/mirrors.toml"
-"$pintree" -C "$project" --frozen build >/dev/null 2>"$scratch/log" && code=0 || code=$?
+"$pintree" -C "$project" --frozen build --until composed >/dev/null 2>"$scratch/log" && code=0 || code=$?
 check "build --frozen needs no mirror" "$code" "exit $code"
 
 # Two packages are missing in the store.
@@ -33,7 +33,7 @@ for package in nginx openssh-server; do
   rm "$refs/$digest"
   gone+=("$package")
 done
-"$pintree" -C "$project" --offline build >/dev/null 2>"$scratch/log" && code=0 || code=$?
+"$pintree" -C "$project" --offline build --until composed >/dev/null 2>"$scratch/log" && code=0 || code=$?
 named=0
 for package in "${gone[@]}"; do grep -q "$package" "$scratch/log" && named=$((named + 1)); done
 good=1
@@ -46,5 +46,5 @@ check "and only those" "$(is "$others" = 0)" "$others lines name packages that a
 project "$scratch/empty"
 mkdir "$scratch/empty/lockfiles"
 cp "$project/lockfiles/demo.lock" "$scratch/empty/lockfiles/"
-"$pintree" -C "$scratch/empty" --offline build >/dev/null 2>"$scratch/log" && code=0 || code=$?
+"$pintree" -C "$scratch/empty" --offline build --until composed >/dev/null 2>"$scratch/log" && code=0 || code=$?
 check "build --offline from nothing" "$(is "$code" = 4)" "exit $code: $(head -n 2 "$scratch/log" | cut -c1-160 | paste -sd' ')"

@@ -24,7 +24,7 @@ one() {
   (
     umask "$3"
     "${as[@]}" env -i PATH="$PATH:/usr/bin:/bin" HOME="$scratch/$1/home" TZ="$4" LC_ALL="$5" LANG="$5" \
-      "$scratch/bin/pintree" -C "$directory" build --locked --jobs "$jobs" >"$scratch/$1.out" 2>"$scratch/$1.log"
+      "$scratch/bin/pintree" -C "$directory" build --until composed --locked --jobs "$jobs" >"$scratch/$1.out" 2>"$scratch/$1.log"
   ) || { say "$(tail -n 5 "$scratch/$1.log")"; }
   local made
   made=$(commit "$directory")

@@ -5,7 +5,7 @@ use crate::environment::TestEnv;
 #[test]
 fn keeps_what_lockfiles_name_and_drops_the_rest() {
     let environment = TestEnv::with_project();
-    assert_eq!(environment.run(&["build"]).code, 0);
+    assert_eq!(environment.run(&["build", "--until", "composed"]).code, 0);
     insta::assert_snapshot!(environment.run(&["gc"]).stdout.split(';').next().unwrap(), @"dropped 0 packages and 0 images: 0 objects, 0 B");
     environment.manifest("edge", "[image.small]\npackages = [\"libtwo\"]\n");
     assert_eq!(environment.run(&["lock"]).code, 0);
@@ -43,14 +43,14 @@ fn keeps_what_lockfiles_name_and_drops_the_rest() {
         assert_eq!(dry[key], real[key], "{key}");
     }
     assert_eq!(real["refs"].as_array().unwrap().len(), 8, "{real}");
-    assert_eq!(environment.run(&["--offline", "build"]).code, 0, "what stays is whole");
+    assert_eq!(environment.run(&["--offline", "build", "--until", "composed"]).code, 0, "what stays is whole");
     assert_eq!(environment.run(&["verify"]).code, 0);
 }
 
 #[test]
 fn refuses_beside_a_build_and_outside_a_project() {
     let environment = TestEnv::with_project();
-    assert_eq!(environment.run(&["build", "small"]).code, 0);
+    assert_eq!(environment.run(&["build", "--until", "composed", "small"]).code, 0);
     let lock = std::fs::File::create(environment.project().join("_build/lock")).unwrap();
     lock.lock().unwrap();
     insta::assert_snapshot!(environment.run(&["gc"]).all(), @"

@@ -129,14 +129,15 @@ fn images_of_several_manifests_are_told_apart() {
     project.write("manifests/edge.toml", &crate::fixture::manifest(&[&archive.server], &["armhf"], universe::APP));
     project.run(&["build", "root"]).exits(2).says(&["several manifests have an image `root`: `edge/root`, `main/root`"]);
     project.run(&["build", "rot"]).exits(2).says(&["there is no image `rot`"]);
-    let built = project.ok(&["build", "edge/root", "--format", "json"]).images();
+    let composed = |arguments: &[&str]| project.ok(&[&["build", "--until", "composed"], arguments].concat());
+    let built = composed(&["edge/root", "--format", "json"]).images();
     assert_eq!(built.iter().map(|image| image.reference.as_str()).collect::<Vec<_>>(), ["image/edge/root/armhf/composed"]);
-    let built = project.ok(&["build", "kiosk", "--format", "json"]).images();
+    let built = composed(&["kiosk", "--format", "json"]).images();
     assert_eq!(built.iter().map(|image| image.reference.as_str()).collect::<Vec<_>>(), ["image/main/kiosk/armhf/composed"]);
-    let all = project.ok(&["build", "--format", "json"]);
+    let all = composed(&["--format", "json"]);
     assert_eq!(all.images().len(), 3);
     project.fsck();
-    project.ok(&["build"]).says(&["nothing to do"]);
+    composed(&[]).says(&["nothing to do"]);
     project.run(&["build", "kiosk", "--arch", "amd64"]).exits(2).says(&["it is built for `armhf`"]);
 }
 
@@ -147,7 +148,7 @@ fn results_go_to_stdout_and_talk_to_stderr() {
     let project = Project::new(&archive, universe::ONE);
     let ran = project.ok(&["build"]);
     let words: Vec<&str> = ran.stdout.split(' ').collect();
-    assert_eq!((words[0], words[1].len(), ran.stdout.lines().count()), ("image/main/root/armhf/composed", 64, 1), "{}", ran.stdout);
+    assert_eq!((words[0], words[1].len(), ran.stdout.lines().count()), ("image/main/root/armhf/configured", 64, 1), "{}", ran.stdout);
     let quiet = project.ok(&["-q", "build"]);
     assert_eq!(quiet.stderr, "");
     let path = project.ok(&["ninja"]).stdout;
@@ -159,8 +160,8 @@ fn results_go_to_stdout_and_talk_to_stderr() {
 #[test]
 fn plain_ninja_builds_what_pintree_planned() {
     needs!();
-    let archive = Archive::new(&universe::app("armhf"));
-    let project = Project::new(&archive, universe::APP);
+    let archive = Archive::new(&universe::many(4));
+    let project = Project::new(&archive, universe::MANY);
     project.ok(&["ninja"]);
     project.finish(project.command("ninja").args(["-f", "_build/build.ninja"])).exits(0);
     project.fsck();

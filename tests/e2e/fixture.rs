@@ -212,9 +212,9 @@ impl Project {
         self.run(arguments).exits(0)
     }
 
-    /// Builds everything; gives the commits by image and architecture.
+    /// Composes every image; gives the commits by image and architecture.
     pub fn build(&self) -> Vec<Built> {
-        self.ok(&["build", "--format", "json"]).images()
+        self.ok(&["build", "--until", "composed", "--format", "json"]).images()
     }
 
     /// Runs `ostree` on the project's repository.

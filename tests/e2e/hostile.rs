@@ -42,7 +42,7 @@ fn hostile_packages_cost_an_error_and_nothing_else() {
     let project = Project::new(&archive, &images);
     project.ok(&["lock"]);
     for (name, _, word) in packages() {
-        let failed = project.run(&["build", name]);
+        let failed = project.run(&["build", "--until", "composed", name]);
         assert_eq!(failed.code, 5, "{name}: {}", failed.stderr);
         assert!(failed.stderr.contains(&format!("evil-{name} 1.0 armhf")) && failed.stderr.contains(word), "{name}: {}", failed.stderr);
         assert_eq!(project.refs("image"), [""; 0], "{name}");
@@ -81,7 +81,7 @@ fn files_that_are_no_packages_are_refused() {
             suite.packages("main", "armhf", &pintree::testkit::repo::add_deb(archive.directory.path(), path, &control, &bytes))
         });
         let project = Project::new(&archive, universe::ONE);
-        let failed = project.run(&["build"]);
+        let failed = project.run(&["build", "--until", "composed"]);
         assert_eq!(failed.code, 5, "{name}: {}", failed.stderr);
         assert!(failed.stderr.contains("one 1.0 armhf"), "{name}: {}", failed.stderr);
         assert_eq!(project.refs(""), [""; 0], "{name}");

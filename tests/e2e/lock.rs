@@ -82,7 +82,7 @@ fn a_stale_lock_is_told_and_never_changed_where_that_is_forbidden() {
     needs!();
     let archive = Archive::new(&pair("1.0"));
     let project = Project::new(&archive, PAIR);
-    let missing = project.run(&["--locked", "build"]).exits(1);
+    let missing = project.run(&["--locked", "build", "--until", "composed"]).exits(1);
     insta::assert_snapshot!(missing.talk(), @"
     error: `lockfiles/main.lock` does not fit its manifest
       there is no lockfile
@@ -95,16 +95,16 @@ fn a_stale_lock_is_told_and_never_changed_where_that_is_forbidden() {
 
     let text = project.read("manifests/main.toml").replace("\"top\"", "\"top\", \"low (>= 1.0)\"");
     project.write("manifests/main.toml", &text);
-    let stale = project.run(&["--locked", "build"]).exits(1);
+    let stale = project.run(&["--locked", "build", "--until", "composed"]).exits(1);
     insta::assert_snapshot!(stale.talk(), @"
     error: `lockfiles/main.lock` does not fit its manifest
       image `root`: request `low (>= 1.0)` was added
     hint: run `pintree lock`, review the change, and commit it
     ");
-    let mut ci = project.pintree(&["build"]);
+    let mut ci = project.pintree(&["build", "--until", "composed"]);
     ci.env("CI", "true");
     assert_eq!(project.finish(&mut ci).exits(1).stderr, stale.stderr);
-    let json = project.run(&["--locked", "--format", "json", "build"]).exits(1).json();
+    let json = project.run(&["--locked", "--format", "json", "build", "--until", "composed"]).exits(1).json();
     assert_eq!(json["error"]["kind"], "findings");
     let check = project.run(&["lock", "--check"]).exits(1);
     insta::assert_snapshot!(check.talk(), @"
@@ -117,7 +117,7 @@ fn a_stale_lock_is_told_and_never_changed_where_that_is_forbidden() {
     assert!(!project.path("_build/ostree").exists(), "nothing is built");
     assert_eq!(project.lockfile(), first);
     // Without the ban it is brought up to date.
-    project.ok(&["build"]).says(&["Locked"]);
+    project.ok(&["build", "--until", "composed"]).says(&["Locked"]);
     project.ok(&["lock", "--check"]);
 }
 
@@ -131,7 +131,7 @@ fn a_lockfile_edited_by_hand_is_found() {
     project.write("lockfiles/main.lock", &good.replace("version = 1\n", "version = 1\n\n"));
     project.run(&["lock", "--check"]).exits(1).says(&["is stale"]);
     project.write("lockfiles/main.lock", &good.replace("version = 1\n", "version = 9\n"));
-    for arguments in [&["build"][..], &["lock"], &["lock", "--check"]] {
+    for arguments in [&["build", "--until", "composed"][..], &["lock"], &["lock", "--check"]] {
         let failed = project.run(arguments);
         assert_ne!(failed.code, 0);
         failed.says(&["lockfiles/main.lock", "9"]);
@@ -140,7 +140,7 @@ fn a_lockfile_edited_by_hand_is_found() {
     let at = good.find("armhf = \"").unwrap() + "armhf = \"".len();
     let digit = if &good[at..=at] == "0" { "1" } else { "0" };
     project.write("lockfiles/main.lock", &format!("{}{digit}{}", &good[..at], &good[at + 1..]));
-    project.run(&["build"]).exits(5);
+    project.run(&["build", "--until", "composed"]).exits(5);
     assert_eq!(project.refs("image"), [""; 0]);
 }
 

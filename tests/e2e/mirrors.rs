@@ -30,12 +30,12 @@ fn wrong_package_files_are_refused() {
     for (name, fault, words) in wrong_files(&good) {
         archive.server.behave();
         archive.server.fault(&path, usize::MAX, fault);
-        let failed = project.run(&["build"]);
+        let failed = project.run(&["build", "--until", "composed"]);
         assert_eq!(failed.code, 5, "{name}: {}", failed.stderr);
         let failed = failed.says(&["one 1.0 armhf"]).says(&words);
         assert!(failed.stderr.contains(&good.len().to_string()) || failed.stderr.contains("SHA-256"), "{name}: {}", failed.stderr);
         assert_eq!(project.refs(""), [""; 0], "{name}");
-        let failed = project.run(&["build", "--format", "json"]).exits(5);
+        let failed = project.run(&["build", "--until", "composed", "--format", "json"]).exits(5);
         assert_eq!(failed.json()["error"]["kind"], "integrity", "{name}");
     }
     archive.server.behave();
@@ -50,7 +50,7 @@ fn a_message_names_expected_and_actual() {
     let project = Project::new(&archive, universe::ONE);
     project.ok(&["lock"]);
     archive.server.fault(&format!("/{}", pool_path(&universe::one("1.0"))), usize::MAX, Fault::Corrupt);
-    let failed = project.run(&["build"]).exits(5);
+    let failed = project.run(&["build", "--until", "composed"]).exits(5);
     let mut corrupt = universe::one("1.0").build();
     let expected = pintree::pkg::Sha256::of(&corrupt).to_hex();
     corrupt[0] ^= 1;
@@ -76,7 +76,7 @@ fn a_second_mirror_helps_and_the_first_is_named() {
     for (name, fault, words) in wrong_files(&universe::one("1.0").build()) {
         archive.server.behave();
         archive.server.fault(&path, usize::MAX, fault);
-        let ran = project.ok(&["build", "--format", "json"]).says(&["warning:", &archive.server.url()]).says(&words);
+        let ran = project.ok(&["build", "--until", "composed", "--format", "json"]).says(&["warning:", &archive.server.url()]).says(&words);
         commits.push(ran.images().remove(0).commit);
         std::fs::remove_dir_all(project.path("_build")).unwrap();
         assert!(!second.take_lines().is_empty(), "{name}");
@@ -85,7 +85,7 @@ fn a_second_mirror_helps_and_the_first_is_named() {
     assert_eq!(commits.len(), 1);
     archive.server.behave();
     archive.server.fault(&path, usize::MAX, Fault::Status(404, None));
-    project.ok(&["build"]);
+    project.ok(&["build", "--until", "composed"]);
 }
 
 #[test]
@@ -108,12 +108,12 @@ fn a_mirror_setting_wins_over_a_named_archives_default() {
     let project = Project::new(&archive, universe::ONE);
     let text = project.read("manifests/main.toml").replace(&format!("{:?}", [archive.server.url()]), "\"debian\"");
     project.write("manifests/main.toml", &text);
-    project.ok(&["--mirror", &format!("debian={}", archive.server.url()), "build"]);
+    project.ok(&["--mirror", &format!("debian={}", archive.server.url()), "build", "--until", "composed"]);
     let lock = project.lockfile();
     assert!(lock.contains("archive = \"debian\""), "{lock}");
     assert!(!lock.contains("127.0.0.1"), "{lock}");
 
-    let mut command = project.pintree(&["build"]);
+    let mut command = project.pintree(&["build", "--until", "composed"]);
     command.env("PINTREE_MIRROR_DEBIAN", archive.server.url());
     project.finish(&mut command).exits(0).says(&["nothing to do"]);
     project.write("mirrors.toml", &format!("debian = {:?}\n", archive.server.url()));

@@ -10,9 +10,9 @@ fn builds_offline_what_is_in_the_store() {
     let project = Project::new(&archive, universe::APP);
     let built = project.build();
     archive.server.take_log();
-    project.ok(&["--offline", "build"]).says(&["nothing to do"]);
+    project.ok(&["--offline", "build", "--until", "composed"]).says(&["nothing to do"]);
     std::fs::remove_file(project.path("_build/ostree/refs/heads").join(&built[0].reference)).unwrap();
-    assert_eq!(project.ok(&["--frozen", "build", "--format", "json"]).images(), built);
+    assert_eq!(project.ok(&["--frozen", "build", "--until", "composed", "--format", "json"]).images(), built);
     assert_eq!(archive.server.take_lines(), [""; 0]);
     project.fsck();
 }
@@ -33,9 +33,9 @@ fn offline_opens_no_internet_socket() {
         let text = std::fs::read_to_string(trace).unwrap();
         text.lines().filter(|line| line.contains("AF_INET")).map(str::to_owned).collect::<Vec<_>>()
     };
-    assert_ne!(sockets(&["build"]), [""; 0], "strace sees what it should see");
+    assert_ne!(sockets(&["build", "--until", "composed"]), [""; 0], "strace sees what it should see");
     std::fs::remove_file(project.path("_build/ostree/refs/heads/image/main/root/armhf/composed")).unwrap();
-    assert_eq!(sockets(&["--offline", "build"]), [""; 0]);
+    assert_eq!(sockets(&["--offline", "build", "--until", "composed"]), [""; 0]);
     assert_eq!(sockets(&["--offline", "lock", "--upgrade"]), [""; 0]);
 }
 
@@ -46,12 +46,12 @@ fn an_empty_store_says_which_packages_are_missing() {
     let project = Project::new(&archive, universe::APP);
     project.ok(&["lock"]);
     archive.server.take_log();
-    let failed = project.run(&["--offline", "build"]).exits(4);
+    let failed = project.run(&["--offline", "build", "--until", "composed"]).exits(4);
     insta::assert_snapshot!(failed.talk(), @"
     error: not in the store, and the network is off: `app 1.0-1 armhf`, `app-data 1.0-1 all`, `base-files 12.4 armhf`, `libapp1 1.0-1 armhf`, `tool 1:2.5-3 armhf`
     hint: run `pintree build` once with the network on
     ");
-    let failed = project.run(&["--offline", "--format", "json", "build"]).exits(4);
+    let failed = project.run(&["--offline", "--format", "json", "build", "--until", "composed"]).exits(4);
     assert_eq!(failed.json()["error"]["kind"], "network");
     assert_eq!(archive.server.take_lines(), [""; 0]);
 }
@@ -87,7 +87,7 @@ fn packages_that_are_gone_are_named_and_nothing_is_locked_anew() {
     for package in &packages[2..4] {
         std::fs::remove_file(archive.path(&crate::fixture::pool_path(package))).unwrap();
     }
-    let failed = project.run(&["build", "-j", "1"]).exits(4);
+    let failed = project.run(&["build", "--until", "composed", "-j", "1"]).exits(4);
     let failed =
         failed.says(&["app 1.0-1 armhf", "app-data 1.0-1 all", "hint: packages that no mirror has any more: `pintree lock --upgrade`"]);
     assert!(!failed.stderr.contains("tool 1:2.5-3 armhf`"), "{}", failed.stderr);
@@ -117,7 +117,7 @@ fn a_dead_server_is_the_networks_fault() {
     project.ok(&["lock"]);
     let manifest = project.read("manifests/main.toml").replace(&archive.server.url(), "http://127.0.0.1:1");
     project.write("manifests/main.toml", &manifest);
-    let failed = project.run(&["build"]).exits(4);
+    let failed = project.run(&["build", "--until", "composed"]).exits(4);
     failed.says(&["cannot get `http://127.0.0.1:1/pool/main/", "hint: what was imported is kept; run `pintree build` again"]);
 }
 
@@ -126,7 +126,7 @@ fn kept_package_files_are_as_good_as_the_store() {
     needs!();
     let archive = Archive::new(&universe::app("armhf"));
     let project = Project::new(&archive, universe::APP);
-    let keep = ["build", "--keep-archives", "kept", "--format", "json"];
+    let keep = ["build", "--until", "composed", "--keep-archives", "kept", "--format", "json"];
     let built = project.ok(&keep).images();
     let count = || std::fs::read_dir(project.path("kept")).unwrap().count();
     assert_eq!(count(), 5);

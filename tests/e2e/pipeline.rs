@@ -124,7 +124,7 @@ fn images_extend_each_other_and_share_packages() {
     let archive = Archive::new(&universe::app_twice());
     let text = "[image.base]\n\n[image.kiosk]\nextends = \"base\"\npackages = [\"app\"]\n\n[image.kit]\nvariant = \"custom\"\npackages = [\"tool\"]\npackages-amd64 = [\"libapp1\"]\n";
     let project = Project::with_arches(&archive, &["armhf", "amd64"], text);
-    let ran = project.ok(&["build", "--format", "json"]);
+    let ran = project.ok(&["build", "--until", "composed", "--format", "json"]);
     let counts: BTreeMap<String, u64> =
         ran.images().into_iter().map(|built| (format!("{} {}", built.image, built.arch), built.packages)).collect();
     let expected = [("base amd64", 1), ("base armhf", 1), ("kiosk amd64", 5), ("kiosk armhf", 5), ("kit amd64", 2), ("kit armhf", 1)];
@@ -139,7 +139,7 @@ fn images_extend_each_other_and_share_packages() {
     // One image alone, from nothing, is the same image.
     let other = Project::with_arches(&archive, &["armhf", "amd64"], text);
     other.write("lockfiles/main.lock", &project.lockfile());
-    let alone = other.ok(&["build", "kiosk", "--arch", "amd64", "--format", "json"]).images();
+    let alone = other.ok(&["build", "--until", "composed", "kiosk", "--arch", "amd64", "--format", "json"]).images();
     assert_eq!(alone, ran.images().into_iter().filter(|built| built.image == "kiosk" && built.arch == "amd64").collect::<Vec<_>>());
     assert_eq!(other.refs("deb").len(), 5);
 }
@@ -175,7 +175,7 @@ fn an_image_without_packages_is_legal_and_empty() {
     let built = project.build();
     assert_eq!(built[0].packages, 0);
     project.fsck();
-    project.ok(&["build"]).says(&["nothing to do"]);
+    project.ok(&["build", "--until", "composed"]).says(&["nothing to do"]);
 }
 
 #[test]
@@ -185,14 +185,14 @@ fn a_conflict_over_a_file_names_both_packages_and_the_path() {
     let text = "[image.root]\nvariant = \"custom\"\npackages = [\"left\", \"right\"]\n";
     let archive = Archive::new(&[shipped("left"), shipped("right")]);
     let project = Project::new(&archive, text);
-    let failed = project.run(&["-q", "build"]).exits(6);
+    let failed = project.run(&["-q", "build", "--until", "composed"]).exits(6);
     insta::assert_snapshot!(failed.talk(), @"
     error: `left 1.0 armhf` and `right 1.0 armhf` both ship `/usr/bin/one`, and neither replaces the other's
     error: 1 of 3 build steps failed, first `compose image/main/root/armhf/composed`
     ");
     assert_eq!(project.refs("image"), [""; 0]);
     assert_eq!(project.refs("deb").len(), 2, "what was imported is kept");
-    let failed = project.run(&["build", "--format", "json"]).exits(6);
+    let failed = project.run(&["build", "--until", "composed", "--format", "json"]).exits(6);
     assert_eq!(failed.json()["error"]["kind"], "step");
 
     // A newer `right` that says it replaces the file is an image.

@@ -28,7 +28,7 @@ fn a_project_and_the_program_may_lie_anywhere() {
     std::fs::copy(env!("CARGO_BIN_EXE_pintree"), &program).unwrap();
     let build = |directory: &Path, current: &Path| {
         let mut command = project.command(program.to_str().unwrap());
-        command.arg("-C").arg(directory).args(["build", "--format", "json"]).current_dir(current);
+        command.arg("-C").arg(directory).args(["build", "--until", "composed", "--format", "json"]).current_dir(current);
         project.finish(&mut command).exits(0)
     };
     assert_eq!(build(&place, &project.path("")).images()[0].commit, commit);
@@ -58,7 +58,7 @@ fn odd_names_and_versions_come_through() {
     let query = project.finish(project.command("dpkg-query").args([&option, "-W", "-f", "${Package} ${Version} ${source:Version}\n"]));
     assert_eq!(query.stdout, "0ad.data 2:0~0 5\nlibstdc++6 1:12.2.0~rc1+dfsg-14+b2 1:12.2.0~rc1+dfsg-14\n");
     project.ok(&["lock", "--check"]);
-    project.ok(&["build"]).says(&["nothing to do"]);
+    project.ok(&["build", "--until", "composed"]).says(&["nothing to do"]);
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn needs_no_home() {
     needs!();
     let archive = Archive::new(&[universe::one("1.0")]);
     let project = Project::new(&archive, universe::ONE);
-    let mut command = project.pintree(&["build"]);
+    let mut command = project.pintree(&["build", "--until", "composed"]);
     for name in ["HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR", "TMPDIR"] {
         command.env_remove(name);
     }
@@ -79,7 +79,7 @@ fn says_that_ninja_is_missing() {
     needs!();
     let archive = Archive::new(&[universe::one("1.0")]);
     let project = Project::new(&archive, universe::ONE);
-    let mut command = project.pintree(&["-q", "build"]);
+    let mut command = project.pintree(&["-q", "build", "--until", "composed"]);
     command.env("PATH", project.root());
     let failed = project.finish(&mut command).exits(7);
     insta::assert_snapshot!(failed.talk(), @"
@@ -95,7 +95,7 @@ fn ci_builds_what_is_locked() {
     let archive = Archive::new(&[universe::one("1.0")]);
     let project = Project::new(&archive, universe::ONE);
     project.ok(&["lock"]);
-    let mut command = project.pintree(&["build"]);
+    let mut command = project.pintree(&["build", "--until", "composed"]);
     command.env("CI", "true");
     project.finish(&mut command).exits(0);
 }
@@ -111,11 +111,11 @@ fn a_file_repository_needs_no_server() {
     project.build();
     std::fs::remove_dir_all(project.path("_build")).unwrap();
     // A file is no network.
-    project.ok(&["--offline", "build"]);
+    project.ok(&["--offline", "build", "--until", "composed"]);
     assert_eq!(archive.server.take_lines(), [""; 0]);
     std::fs::remove_dir_all(archive.path("pool")).unwrap();
     std::fs::remove_dir_all(project.path("_build")).unwrap();
-    project.run(&["build"]).exits(4).says(&["one 1.0+b~1 armhf", "hint: packages that no mirror has any more"]);
+    project.run(&["build", "--until", "composed"]).exits(4).says(&["one 1.0+b~1 armhf", "hint: packages that no mirror has any more"]);
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn a_second_build_does_nothing() {
     project.build();
     let before = stamps(&project);
     archive.server.take_log();
-    let ran = project.ok(&["build", "--format", "json"]).says(&["nothing to do"]);
+    let ran = project.ok(&["build", "--until", "composed", "--format", "json"]).says(&["nothing to do"]);
     assert_eq!(ran.stderr, "nothing to do\n");
     assert_eq!(ran.json()["steps"], 0);
     assert_eq!(archive.server.take_lines(), [""; 0], "no server is asked");
@@ -65,7 +65,7 @@ fn one_changed_package_runs_its_import_and_the_compose() {
     let mut packages = universe::many(12);
     packages[3] = packages[3].clone().field("Version", "1.1").file("usr/share/part03/news", 0o644, "news\n");
     archive.publish(&packages);
-    project.ok(&["build"]).says(&["nothing to do"]);
+    project.ok(&["build", "--until", "composed"]).says(&["nothing to do"]);
     let moved = project.ok(&["lock", "--upgrade"]);
     insta::assert_snapshot!(moved.talk(), @"
     Reading `debian` stable
@@ -73,7 +73,7 @@ fn one_changed_package_runs_its_import_and_the_compose() {
             part03 1.0 ► 1.1
     ");
     archive.server.take_log();
-    let ran = project.ok(&["build", "--format", "json"]);
+    let ran = project.ok(&["build", "--until", "composed", "--format", "json"]);
     assert_eq!(steps(&ran.stderr), ["compose main/root armhf from 13 packages", "import part03 1.1 armhf"]);
     assert_eq!(ran.json()["steps"], 2);
     assert_eq!(archive.server.take_lines(), ["200 /pool/main/p/part03/part03_1.1_armhf.deb"]);
@@ -93,7 +93,7 @@ fn going_back_needs_no_import() {
     assert_ne!(project.build(), first);
     project.write("lockfiles/main.lock", &lock);
     archive.server.take_log();
-    let ran = project.ok(&["build", "--format", "json"]);
+    let ran = project.ok(&["build", "--until", "composed", "--format", "json"]);
     assert_eq!(ran.images(), first);
     assert_eq!(steps(&ran.stderr), ["compose main/root armhf from 1 packages"]);
     assert_eq!(archive.server.take_lines(), [""; 0]);
@@ -115,7 +115,7 @@ fn an_unchanged_ref_stops_what_follows() {
     assert!(file.exists());
     let now = std::fs::metadata(&image).unwrap();
     assert_eq!((now.ino(), now.mtime(), now.mtime_nsec()), (stamp.ino(), stamp.mtime(), stamp.mtime_nsec()), "the ref is untouched");
-    project.ok(&["build"]).says(&["nothing to do"]);
+    project.ok(&["build", "--until", "composed"]).says(&["nothing to do"]);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn another_mirror_or_job_count_rebuilds_nothing() {
     project.build();
     let second = archive.mirror();
     project.write("manifests/main.toml", &crate::fixture::manifest(&[&second], &["armhf"], universe::ONE));
-    project.ok(&["build", "-j", "7"]).says(&["nothing to do"]);
+    project.ok(&["build", "--until", "composed", "-j", "7"]).says(&["nothing to do"]);
     assert!(project.read("_build/sources.toml").contains(&second.url()));
 }
 
@@ -142,6 +142,6 @@ fn a_new_package_leaves_others_alone() {
     archive.publish(&more);
     let text = project.read("manifests/main.toml").replace("\"all\"", "\"all\", \"extra\"");
     project.write("manifests/main.toml", &text);
-    let ran = project.ok(&["build"]);
+    let ran = project.ok(&["build", "--until", "composed"]);
     assert_eq!(steps(&ran.stderr), ["compose main/root armhf from 6 packages", "import extra 1.0 all"]);
 }
