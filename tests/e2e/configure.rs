@@ -31,7 +31,7 @@ fn package(name: &str) -> Package {
 /// A script that writes its call, and what dpkg tells it, to a file of the image.
 fn noting(name: &str) -> String {
     format!(
-        "#!/bin/sh\nset -e\necho \"$DPKG_MAINTSCRIPT_PACKAGE $DPKG_MAINTSCRIPT_NAME $# $*\" >> /var/log/calls\ntest \"$0\" = /var/lib/dpkg/info/{name}.$DPKG_MAINTSCRIPT_NAME\n"
+        "#!/bin/sh\nset -e\necho \"$DPKG_MAINTSCRIPT_PACKAGE $DPKG_MAINTSCRIPT_NAME $# $*\" >> /var/log/calls\nif test $DPKG_MAINTSCRIPT_NAME = preinst; then grep -q '^Package: {name}$' /var/lib/dpkg/tmp.ci/control; else test \"$0\" = /var/lib/dpkg/info/{name}.postinst; fi\n"
     )
 }
 

@@ -51,7 +51,7 @@ impl Stanza {
             if line.starts_with([' ', '\t']) {
                 let (_, value) = fields.last_mut().ok_or("it starts with a continuation line")?;
                 value.push('\n');
-                value.push_str(line.trim_end());
+                value.push_str(line);
             } else if !line.trim().is_empty() {
                 let (name, value) = line.split_once(':').ok_or("a line is neither a field nor a continuation")?;
                 if name.is_empty() || name.contains(char::is_whitespace) {
@@ -60,8 +60,12 @@ impl Stanza {
                 if fields.iter().any(|(old, _)| old.eq_ignore_ascii_case(name)) {
                     return Err("a field stands twice");
                 }
-                fields.push((name.to_owned(), value.trim().to_owned()));
+                fields.push((name.to_owned(), value.trim_start().to_owned()));
             }
+        }
+        // Spaces at the end of a line inside a value stay, as in dpkg's database; those at its end do not.
+        for (_, value) in &mut fields {
+            value.truncate(value.trim_end().len());
         }
         Ok(Self { fields })
     }
@@ -70,6 +74,11 @@ impl Stanza {
     pub(in crate::step) fn get(&self, name: &str) -> Option<&str> {
         let field = self.fields.iter().find(|(field, _)| field.eq_ignore_ascii_case(name));
         field.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// The paragraph, as it stood in the package.
+    pub(in crate::step) fn to_control(&self) -> String {
+        self.fields.iter().map(|(name, value)| format!("{name}:{}{value}\n", if value.starts_with('\n') { "" } else { " " })).collect()
     }
 
     /// Appends the stanza as dpkg writes it for a package that is unpacked and not configured.
@@ -145,6 +154,13 @@ mod tests {
         Homepage: https://example.org
         Tag: x
         ");
+    }
+
+    #[test]
+    fn keeps_spaces_inside_a_value() {
+        let stanza = Stanza::parse("Package: a\nDescription: short \n long \n more  \n").unwrap();
+        assert_eq!(stanza.get("Description"), Some("short \n long \n more"));
+        assert_eq!(stanza.to_control(), "Package: a\nDescription: short \n long \n more\n");
     }
 
     #[test]

@@ -31,7 +31,7 @@ use crate::util::fs::write_if_changed;
 use database::{Database, State};
 use engine::Engine;
 use order::{Needs, Stage, stages};
-use script::Scripts;
+use script::{Scripts, Unpacking};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -102,6 +102,7 @@ struct Set {
     info_names: BTreeMap<String, String>,
     /// `name:architecture.script` of every script.
     scripts: BTreeSet<String>,
+    unpacking: BTreeMap<String, Unpacking>,
     triggers: Triggers,
     needs: Needs,
 }
@@ -111,7 +112,7 @@ impl Set {
         let keys: Vec<String> = packages.iter().map(|package| format!("{}:{}", package.name, package.architecture)).collect();
         let info_names = keys.iter().zip(&packages).map(|(key, package)| (key.clone(), package.info_name())).collect();
         let mut scripts = BTreeSet::new();
-        let mut triggers = Triggers::default();
+        let (mut triggers, mut unpacking) = (Triggers::default(), BTreeMap::new());
         for (key, package) in keys.iter().zip(&packages) {
             let mut tree = Tree::read(repo, &package.tree)?;
             let member = |name: &str| format!("{DATABASE}/info/{}.{name}", package.info_name());
@@ -120,10 +121,17 @@ impl Set {
                     scripts.insert(format!("{key}.{script}"));
                 }
             }
+            if scripts.contains(&format!("{key}.preinst")) {
+                let prefix = format!("{}.", package.info_name());
+                let members = tree.names(repo, &format!("{DATABASE}/info"))?;
+                let members = members.iter().filter_map(|name| name.strip_prefix(&prefix)).filter(|name| *name != "list");
+                let members = members.map(str::to_owned).collect();
+                unpacking.insert(key.clone(), Unpacking { control: package.stanza.to_control(), members });
+            }
             triggers.add(key, &text(repo, &mut tree, &member("triggers"))?);
         }
         let needs = Needs::read(&packages);
-        Ok(Self { packages, keys, info_names, scripts, triggers, needs })
+        Ok(Self { packages, keys, info_names, scripts, unpacking, triggers, needs })
     }
 
     fn weights(&self) -> Vec<usize> {
@@ -176,7 +184,9 @@ fn usr_merge(repo: &Repo, base: &Root) -> Result<UsrMerge, Error> {
 
 /// The names of all checkpoints: each covers all that the tree after its stage depends on.
 fn keys(set: &Set, stages: &[Stage], arguments: &Arguments, frame: &Frame<'_>, sandbox: Option<&Sandbox>) -> Vec<Sha256> {
-    let mut text = format!("pintree stage {STAGE_FORMAT} {IMAGE_FORMAT}\narchitecture {}\n", arguments.architecture);
+    // With the program's version, because a mended rule must not be outlived by what it was mended for.
+    let version = env!("CARGO_PKG_VERSION");
+    let mut text = format!("pintree {version} stage {STAGE_FORMAT} {IMAGE_FORMAT}\narchitecture {}\n", arguments.architecture);
     for foreign in &arguments.foreign {
         text.push_str(&format!("foreign {foreign}\n"));
     }
@@ -369,6 +379,7 @@ impl<'a> Run<'a> {
             log,
             known: &self.set.scripts,
             info_names: &self.set.info_names,
+            unpacking: &self.set.unpacking,
             epoch: &epoch,
             dpkg_version: self.set.dpkg_version(),
             ran: &mut self.ran,

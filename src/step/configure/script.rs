@@ -21,6 +21,18 @@ pub(in crate::step) const ENVIRONMENT: &[(&str, &str)] = &[
     ("PYTHONHASHSEED", "0"),
 ];
 
+/// Where dpkg has the control members of a package that it is unpacking, and runs `preinst` from. debconf finds the package
+/// that asks by the file `control` there.
+const CONTROL: &str = "var/lib/dpkg/tmp.ci";
+
+/// What lies in [`CONTROL`] while the `preinst` of a package runs.
+pub(super) struct Unpacking {
+    /// The control paragraph.
+    pub(super) control: String,
+    /// The names of the other members, as `preinst`, `templates`.
+    pub(super) members: Vec<String>,
+}
+
 /// Keeps services from being started (invoke-rc.d(8)).
 const POLICY: &str = "usr/sbin/policy-rc.d";
 
@@ -34,6 +46,8 @@ pub(super) struct Scripts<'a> {
     /// The name of each package's files below `info`, by `name:architecture`.
     pub(super) info_names: &'a BTreeMap<String, String>,
     pub(super) epoch: &'a str,
+    /// The control paragraphs and members of packages that have a `preinst`, by `name:architecture`.
+    pub(super) unpacking: &'a BTreeMap<String, Unpacking>,
     /// The version of the image's dpkg.
     pub(super) dpkg_version: &'a str,
     /// What ran, as `PACKAGE SCRIPT ARGUMENTS`.
@@ -51,6 +65,28 @@ impl Scripts<'_> {
             None => drop(root.remove(POLICY)?),
         }
         Ok(result)
+    }
+
+    /// Copies a package's control members to where they are while it is unpacked.
+    fn lay_out(&self, info: &str, unpacking: &Unpacking) -> Result<(), Error> {
+        self.root.make_directory(CONTROL, 0o755)?;
+        self.root.write(&format!("{CONTROL}/control"), unpacking.control.as_bytes(), 0o644)?;
+        for member in &unpacking.members {
+            let path = format!("{DATABASE}/info/{info}.{member}");
+            let mode = if self.root.is_executable(&path) { 0o755 } else { 0o644 };
+            if let Some(content) = self.root.read(&path)? {
+                self.root.write(&format!("{CONTROL}/{member}"), &content, mode)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn clear(&self, unpacking: &Unpacking) -> Result<(), Error> {
+        for member in unpacking.members.iter().map(String::as_str).chain(["control"]) {
+            self.root.remove(&format!("{CONTROL}/{member}"))?;
+        }
+        self.root.remove(CONTROL)?;
+        Ok(())
     }
 
     /// Answers debconf's questions before any script asks them.
@@ -102,7 +138,14 @@ impl Root for Scripts<'_> {
             ("DPKG_ADMINDIR", "/var/lib/dpkg"),
             ("DPKG_ROOT", ""),
         ]);
-        let program = format!("/{DATABASE}/info/{info}.{}", call.script);
+        let unpacking = self.unpacking.get(call.package).filter(|_| call.script == "preinst");
+        let program = match unpacking {
+            Some(unpacking) => {
+                self.lay_out(info, unpacking)?;
+                format!("/{CONTROL}/{}", call.script)
+            }
+            None => format!("/{DATABASE}/info/{info}.{}", call.script),
+        };
         let arguments: Vec<&str> = call.arguments.iter().map(String::as_str).collect();
         let command = Command {
             program: &program,
@@ -118,6 +161,9 @@ impl Root for Scripts<'_> {
         if ended != Ended::Exit(0) {
             let (output, log) = (self.log.tail(), self.log.path().to_owned());
             return Err(Error::Script { package: call.package.to_owned(), script, ended, output, log });
+        }
+        if let Some(unpacking) = unpacking {
+            self.clear(unpacking)?;
         }
         self.ran.push(title);
         Ok(())
