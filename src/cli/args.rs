@@ -107,9 +107,11 @@ pub enum Verb {
     Why(Why),
     /// Show an image's packages as a tree of dependencies
     Tree(Tree),
-    /// Check the trust chain and the closure of the lockfiles
+    /// Show which scripts ran for an image, and what they printed
+    Log(Log),
+    /// Check the trust chain and the closure of the lockfiles, or build an image again and compare
     #[command(after_help = VERIFY_HELP)]
-    Verify(Manifests),
+    Verify(Verify),
     /// Drop refs and objects that no lockfile names any more
     Gc(Gc),
     /// Check what this host lacks, and name the command that mends it
@@ -129,10 +131,15 @@ Four checks for each manifest:
   images    each composed image is of this lockfile, and every object in it has its checksum
   closure   in each image and architecture every dependency is met and nothing conflicts
 
-Exit code 5 when something is damaged, else 1 when something was found.
+With --rebuild an image is built again instead, in `_build/verify`: from its packages on, every script run, with
+another umask, time zone, locale, job count and directory. Each stage must give the same commit; where one does
+not, the first files that differ are shown, and the second build stays there to be looked at.
+
+Exit code 5 when something is damaged or a rebuilt commit differs, else 1 when something was found.
 
 Examples:
   pintree verify
+  pintree verify --rebuild kiosk
   pintree --offline verify manifests/edge.toml";
 
 /// `pintree init`
@@ -227,12 +234,37 @@ pub struct Images {
     pub arches: Vec<String>,
 }
 
-/// A choice of manifests.
+/// `pintree verify`
 #[derive(Debug, Args)]
-pub struct Manifests {
+pub struct Verify {
     /// Manifests; all of `manifests/` when none is given
     #[arg(value_name = "MANIFEST")]
     pub manifests: Vec<PathBuf>,
+    /// Build this image again and compare (repeatable); NAME, or MANIFEST/NAME where two manifests have it
+    #[arg(long, value_name = "IMAGE", conflicts_with = "manifests")]
+    pub rebuild: Vec<String>,
+    /// With --rebuild: only for this architecture (repeatable)
+    #[arg(long = "arch", value_name = "ARCH", requires = "rebuild")]
+    pub arches: Vec<String>,
+}
+
+/// `pintree log`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The configured commit lists the scripts, in the order in which they ran. What they printed is in the logs of
+the machine that ran them, below `_build/logs`; a script that failed is shown last.
+
+Examples:
+  pintree log kiosk
+  pintree log kiosk openssh-server --arch armhf")]
+pub struct Log {
+    /// The image, as NAME or MANIFEST/NAME
+    pub image: String,
+    /// Only scripts of this package, as NAME or NAME:ARCH
+    pub package: Option<String>,
+    /// Only for this architecture
+    #[arg(long, value_name = "ARCH")]
+    pub arch: Option<String>,
 }
 
 /// `pintree why`

@@ -20,6 +20,7 @@ pub fn exit(error: &Error) -> Exit {
         | Error::OneManifest { .. }
         | Error::NotLocked { .. }
         | Error::UnknownPackage { .. }
+        | Error::NotBuilt { .. }
         | Error::Architecture { .. }
         | Error::Starter(_)
         | Error::Manifest(_) => Exit::Usage,
@@ -59,6 +60,7 @@ pub fn hints(error: &Error) -> Vec<String> {
         Error::NoManifests { .. } => one("run `pintree init`, or name the project directory with `-C`"),
         Error::Stale { .. } | Error::WouldChange { .. } => one("run `pintree lock`, review the change, and commit it"),
         Error::Unrecorded { .. } => one("run `pintree build` without `--locked` (and `CI=true`), review the change, and commit it"),
+        Error::NotBuilt { .. } => one("run `pintree build`"),
         Error::LocalName { .. } => one("rename it: no `|` and no line break"),
         Error::LocalTwice { .. } => one("remove one of them, or give it a version of its own"),
         Error::LocalChanged { package, .. } => {

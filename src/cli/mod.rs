@@ -8,6 +8,7 @@ mod failure;
 mod gc;
 mod init;
 mod lock;
+mod log;
 mod reference;
 mod step;
 mod tree;
@@ -73,7 +74,8 @@ fn verb(cli: &Cli, ui: &mut Ui) -> Result<Exit, Error> {
         Verb::Ninja(images) => build::ninja(global, images, ui),
         Verb::Why(why) => why::run(global, why, ui),
         Verb::Tree(tree) => tree::run(global, tree, ui),
-        Verb::Verify(manifests) => verify::run(global, manifests, ui),
+        Verb::Log(log) => log::run(global, log, ui),
+        Verb::Verify(args) => verify::run(global, args, ui),
         Verb::Gc(gc) => gc::run(global, gc, ui),
         Verb::Doctor(_) => doctor::run(global, ui),
         Verb::Util(util) => util::run(util).map(|()| Exit::Done),

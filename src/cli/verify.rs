@@ -1,15 +1,20 @@
 //! `pintree verify`.
 
 use super::Exit;
-use super::args::{Format, Global, Manifests};
+use super::args::{Format, Global, Verify};
 use super::ui::{Style, Ui};
-use crate::ops::Error;
 use crate::ops::verify::{self, Check, FindingKind};
+use crate::ops::{Choice, Error, rebuild};
 use serde_json::{Value, json};
 
 /// Runs the verb.
-pub fn run(global: &Global, args: &Manifests, ui: &mut Ui) -> Result<Exit, Error> {
-    let checks = verify::verify(&mut super::session(global, ui), &args.manifests)?;
+pub fn run(global: &Global, args: &Verify, ui: &mut Ui) -> Result<Exit, Error> {
+    let checks = if args.rebuild.is_empty() {
+        verify::verify(&mut super::session(global, ui), &args.manifests)?
+    } else {
+        let choice = Choice { images: args.rebuild.clone(), arches: super::architectures(&args.arches)? };
+        rebuild::rebuild(&mut super::session(global, ui), choice)?
+    };
     let findings = || checks.iter().flat_map(|check| &check.findings);
     let exit = match (findings().next(), findings().any(|finding| finding.kind == FindingKind::Damage)) {
         (None, _) => Exit::Done,
@@ -22,7 +27,9 @@ pub fn run(global: &Global, args: &Manifests, ui: &mut Ui) -> Result<Exit, Error
         Format::Human => checks.iter().map(|check| human(check, ui)).collect(),
     };
     ui.result(&text);
-    if exit == Exit::Integrity {
+    if exit == Exit::Integrity && !args.rebuild.is_empty() {
+        ui.note("the second build is in `_build/verify`; `pintree gc` removes it");
+    } else if exit == Exit::Integrity {
         ui.note("hint: remove `_build/ostree` and run `pintree build`; packages come back from the mirrors");
     }
     Ok(exit)
@@ -33,7 +40,7 @@ fn human(check: &Check, ui: &Ui) -> String {
     let summary = if check.summary.is_empty() { String::new() } else { format!(": {}", check.summary) };
     let mut text = format!("{mark}  {} {}{summary}\n", check.manifest, check.subject);
     for finding in &check.findings {
-        text.push_str(&format!("        {}\n", finding.text));
+        text.push_str(&format!("        {}\n", finding.text.replace('\n', "\n        ")));
     }
     text
 }
@@ -44,7 +51,7 @@ fn markdown(checks: &[Check]) -> String {
         let result = if check.findings.is_empty() {
             format!("ok: {}", check.summary)
         } else {
-            check.findings.iter().map(|finding| finding.text.replace('|', "\\|")).collect::<Vec<_>>().join("<br>")
+            check.findings.iter().map(|finding| finding.text.replace('|', "\\|").replace('\n', "<br>")).collect::<Vec<_>>().join("<br>")
         };
         text.push_str(&format!("| {} {} | {result} |\n", check.manifest, check.subject));
     }

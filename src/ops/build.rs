@@ -1,7 +1,7 @@
 //! `pintree build`: lock if allowed and needed, write the build file, run ninja, tell what came out.
 
 use super::work::Work;
-use super::{Choice, Error, Session, network};
+use super::{Choice, Error, Project, Session, network};
 use crate::ninja::{self, Layout};
 use crate::pkg::{Architecture, Sha256};
 pub use crate::plan::Stage;
@@ -11,6 +11,8 @@ use crate::step::import;
 use crate::step::outcome::{self, Outcome};
 use crate::store::{Checksum, RefName, Repo};
 use crate::util::fs::write_if_changed;
+use rustix::fs::Mode;
+use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -62,6 +64,27 @@ pub struct Built {
     pub size: u64,
 }
 
+/// Where a build takes place, and under which conditions.
+pub(super) struct Site {
+    /// The directory of everything generated.
+    pub generated: PathBuf,
+    /// The same as ninja sees it.
+    pub name: String,
+    /// Whether steps may use checkpoints.
+    pub checkpoints: bool,
+    /// Environment variables for the steps.
+    pub environment: Vec<(&'static str, OsString)>,
+    /// Their umask; the caller's if none is given.
+    pub umask: Option<u32>,
+}
+
+impl Site {
+    /// The project's own.
+    fn of(project: &Project) -> Self {
+        Self { generated: project.generated(), name: "_build".to_owned(), checkpoints: true, environment: vec![], umask: None }
+    }
+}
+
 /// Downloads that run at once; they run beside the steps that use the processor.
 const CONNECTIONS: usize = 8;
 
@@ -78,15 +101,16 @@ pub fn build(session: &mut Session<'_>, options: &Options) -> Result<Report, Err
     create_directory(&generated)?;
     let guard = exclusive(session, &generated)?;
     let store = Repo::init(&session.project.store())?;
+    let site = Site::of(&session.project);
     let mut outcomes = vec![];
     let plan = loop {
         let mut plan = work.plan()?;
         settle_files(session, &store, &mut plan)?;
-        let sources = write_files(session, &work, &plan, options.until)?;
+        let sources = write_files(session, &work, &plan, options.until, &site)?;
         if session.offline {
             refuse_missing(&store, &plan, &sources, options.archives.as_deref())?;
         }
-        let ran = run(session, options, &plan)?;
+        let ran = run(session, options, &plan, &site)?;
         let complete = ran.iter().all(|outcome| outcome.unrecorded.is_empty());
         if !complete {
             // Each turn gives an id to a name that had none in an image, so this ends.
@@ -109,18 +133,19 @@ pub fn generate(session: &mut Session<'_>, options: &Options) -> Result<PathBuf,
     let work = Work::load(session, chosen, options.locked)?;
     create_directory(&session.project.generated())?;
     Repo::init(&session.project.store())?;
-    write_files(session, &work, &work.plan()?, options.until)?;
+    let site = Site::of(&session.project);
+    write_files(session, &work, &work.plan()?, options.until, &site)?;
     Ok(session.project.generated().join("build.ninja"))
 }
 
-fn create_directory(path: &Path) -> Result<(), Error> {
+pub(super) fn create_directory(path: &Path) -> Result<(), Error> {
     std::fs::create_dir_all(path).map_err(|source| Error::Io { doing: "create the directory", path: path.to_owned(), source })
 }
 
 /// Holds off other builds of the same directory.
 ///
 /// ninja and its steps inherit the lock, so it is held until the last of them ends, even when this process is killed.
-fn exclusive(session: &mut Session<'_>, generated: &Path) -> Result<File, Error> {
+pub(super) fn exclusive(session: &mut Session<'_>, generated: &Path) -> Result<File, Error> {
     let path = generated.join("lock");
     let io = |doing| move |source: std::io::Error| Error::Io { doing, path: generated.join("lock"), source };
     let file = File::create(&path).map_err(io("create"))?;
@@ -170,14 +195,15 @@ fn refuse_missing(store: &Repo, plan: &Plan, sources: &Mirrors, archives: Option
     if missing.is_empty() { Ok(()) } else { Err(Error::Missing { missing }) }
 }
 
-fn write_files(session: &mut Session<'_>, work: &Work, plan: &Plan, until: Stage) -> Result<Mirrors, Error> {
-    let generated = session.project.generated();
+/// Writes the build file and what it needs besides.
+pub(super) fn write_files(session: &mut Session<'_>, work: &Work, plan: &Plan, until: Stage, site: &Site) -> Result<Mirrors, Error> {
+    let generated = &site.generated;
     let write = |name: &str, text: &str| {
         let path = generated.join(name);
         write_if_changed(&path, text.as_bytes()).map_err(|source| Error::Io { doing: "write", path, source })
     };
     let program = std::env::current_exe().map_err(|source| Error::Io { doing: "find", path: "pintree".into(), source })?;
-    let layout = Layout { pintree: program.to_string_lossy().into_owned(), generated: "_build".to_owned() };
+    let layout = Layout { pintree: program.to_string_lossy().into_owned(), generated: site.name.clone(), checkpoints: site.checkpoints };
     let mirrors = network::mirrors(session)?;
     let mut sources = Mirrors::default();
     for (chosen, _) in &work.chosen {
@@ -193,8 +219,8 @@ fn write_files(session: &mut Session<'_>, work: &Work, plan: &Plan, until: Stage
 }
 
 /// Runs ninja. Where all that failed are steps that need ids, that is no error: their outcomes say which.
-fn run(session: &mut Session<'_>, options: &Options, plan: &Plan) -> Result<Vec<Outcome>, Error> {
-    let path = session.project.generated().join("outcomes");
+pub(super) fn run(session: &mut Session<'_>, options: &Options, plan: &Plan, site: &Site) -> Result<Vec<Outcome>, Error> {
+    let path = site.generated.join("outcomes");
     let io = |doing| {
         let path = path.clone();
         move |source| Error::Io { doing, path, source }
@@ -213,9 +239,10 @@ fn run(session: &mut Session<'_>, options: &Options, plan: &Plan) -> Result<Vec<
     if session.offline {
         environment.push(("PINTREE_OFFLINE", "1".into()));
     }
+    environment.extend(site.environment.iter().cloned());
     let spec = ninja::Run {
         directory: session.project.root(),
-        build_file: "_build/build.ninja".into(),
+        build_file: format!("{}/build.ninja", site.name).into(),
         targets: vec![],
         jobs: jobs + CONNECTIONS,
         // A step that needs ids counts as failed too, and each of them is to be heard.
@@ -225,14 +252,17 @@ fn run(session: &mut Session<'_>, options: &Options, plan: &Plan) -> Result<Vec<
     };
     let talk = &mut *session.talk;
     let mut commands = vec![];
-    let status = ninja::run(&spec, |event| match event {
+    let umask = site.umask.map(|umask| rustix::process::umask(Mode::from_raw_mode(umask)));
+    let ended = ninja::run(&spec, |event| match event {
         ninja::Event::Progress { finished, total, description } => talk.progress(finished, total, &description),
         ninja::Event::Output(line) => talk.output(&line),
         ninja::Event::Failed(command) => {
             talk.detail("Failed", &command);
             commands.push(command);
         }
-    })?;
+    });
+    umask.map(rustix::process::umask);
+    let status = ended?;
     let outcomes = Outcome::load(&path).map_err(io("read"))?;
     if session.interrupt.is_raised() {
         return Err(Error::Interrupted);

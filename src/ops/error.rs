@@ -300,6 +300,14 @@ pub enum Error {
         /// The user or group.
         name: String,
     },
+    /// An image is to be built again and was not built once.
+    #[error("image `{image}` for {architecture} was not built from its lockfile as it is now")]
+    NotBuilt {
+        /// The image.
+        image: String,
+        /// The architecture.
+        architecture: Architecture,
+    },
     /// A build ended well and left no ref: a fault of this program.
     #[error("the build ended well, but there is no ref `{reference}`")]
     NoRef {

@@ -11,9 +11,15 @@ use std::time::SystemTime;
 /// Directories that hold one or more files or directories for each image.
 const DIRECTORIES: [&str; 4] = ["ids", "logs", "stages", "work"];
 
-/// What lies there of images that are not among `images`, sorted; a name that is no image's stays.
+/// What lies there of images that are not among `images`, and what a rebuild has left; sorted. A name that is no image's
+/// stays.
 pub fn unnamed(generated: &Path, images: &HashSet<String>) -> Result<Vec<PathBuf>, Error> {
     let mut found = vec![];
+    // What a rebuild that found differences has left to look at.
+    let rebuilt = generated.join("verify");
+    if rebuilt.exists() {
+        found.push(rebuilt);
+    }
     for directory in DIRECTORIES {
         for (path, name) in entries(&generated.join(directory))? {
             if image_of(&name).is_some_and(|image| !images.contains(image)) {

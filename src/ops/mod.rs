@@ -5,6 +5,7 @@
 
 pub mod build;
 mod choice;
+mod difference;
 pub mod doctor;
 mod error;
 mod fields;
@@ -15,9 +16,11 @@ mod indexes;
 mod leftovers;
 mod local;
 pub mod lock;
+pub mod log;
 pub mod network;
 mod preferences;
 mod project;
+pub mod rebuild;
 mod steering;
 mod targets;
 pub mod tree;

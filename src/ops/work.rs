@@ -34,6 +34,11 @@ impl Work {
         Ok(Self { chosen: with_lockfiles, directory: session.project.generated().join("ids"), asked: BTreeMap::new() })
     }
 
+    /// Keeps the names that images are given ids for in another directory.
+    pub fn keep_ids_in(&mut self, directory: &Path) {
+        directory.clone_into(&mut self.directory);
+    }
+
     /// Plans every chosen image.
     pub fn plan(&self) -> Result<Plan, Error> {
         let mut wanted = vec![];

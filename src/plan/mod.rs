@@ -56,6 +56,9 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// Every stage, in the order in which an image goes through them.
+    pub const ALL: [Self; 2] = [Self::Composed, Self::Configured];
+
     /// The last component of the refs of images at this stage.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -15,6 +15,7 @@ mod dirtree;
 mod error;
 mod gc;
 mod gvariant;
+mod link;
 mod lock;
 mod merge;
 mod metadata;

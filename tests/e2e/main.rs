@@ -19,6 +19,7 @@ mod offline;
 mod pipeline;
 mod places;
 mod real;
+mod rebuild;
 mod repositories;
 mod reproducible;
 mod trust;
