@@ -1,6 +1,7 @@
 //! What programs changed in a tree, read back from the writable layer.
 
 use super::error::Error;
+use super::record::{self, Ids, Key};
 use super::remove::names;
 use super::{Ownership, Sandbox};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
@@ -62,13 +63,13 @@ impl Sandbox {
     pub fn changes<E: From<Error>>(&self, upper: &Path, visit: &mut dyn FnMut(&Change<'_>) -> Result<(), E>) -> Result<(), E> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = rustix::fs::open(upper, flags, Mode::empty()).map_err(|error| Error::io("open", upper, error))?;
-        Walk { upper, ownership: self.ownership, visit }.directory(&directory, &mut String::new(), 0)
+        Walk { upper, sandbox: self, visit }.directory(&directory, &mut String::new(), 0)
     }
 }
 
 struct Walk<'a, E> {
     upper: &'a Path,
-    ownership: Ownership,
+    sandbox: &'a Sandbox,
     visit: &'a mut dyn FnMut(&Change<'_>) -> Result<(), E>,
 }
 
@@ -103,37 +104,50 @@ impl<E: From<Error>> Walk<'_, E> {
                 let directory = open(OFlags::RDONLY | OFlags::DIRECTORY).map_err(|error| self.failed("open", path, error))?;
                 let attributes = attributes(&directory).map_err(|error| self.failed("read the attributes of", path, error))?;
                 let opaque = attributes.iter().any(|(name, value)| name == b"user.overlay.opaque" && value == b"y");
-                self.tell(path, ChangeKind::Directory { opaque }, &stat, attributes)?;
+                self.tell(path, ChangeKind::Directory { opaque }, &stat, attributes, None)?;
                 self.directory(&directory, path, depth + 1)
             }
             FileType::RegularFile => {
                 let file = open(OFlags::RDONLY).map_err(|error| self.failed("open", path, error))?;
                 let attributes = attributes(&file).map_err(|error| self.failed("read the attributes of", path, error))?;
                 let size = u64::try_from(stat.st_size).unwrap_or_default();
-                self.tell(path, ChangeKind::File { content: file.into(), size }, &stat, attributes)
+                self.tell(path, ChangeKind::File { content: file.into(), size }, &stat, attributes, None)
             }
             FileType::Symlink => {
                 let target = rustix::fs::readlinkat(parent, name, vec![]).map_err(|error| self.failed("read", path, error))?;
                 let target = target.into_string().map_err(|_| Error::Name { path: self.upper.join(path.as_str()) })?;
-                self.tell(path, ChangeKind::Symlink(target), &stat, vec![])
+                self.tell(path, ChangeKind::Symlink(target), &stat, vec![], self.listed(parent, name, path)?)
             }
-            FileType::CharacterDevice if stat.st_rdev == 0 => self.tell(path, ChangeKind::Removed, &stat, vec![]),
+            FileType::CharacterDevice if stat.st_rdev == 0 => self.tell(path, ChangeKind::Removed, &stat, vec![], None),
             kind => {
                 let kind = match kind {
                     FileType::Fifo => "fifo",
                     FileType::Socket => "socket",
                     _ => "device",
                 };
-                self.tell(path, ChangeKind::Special(kind), &stat, vec![])
+                self.tell(path, ChangeKind::Special(kind), &stat, vec![], self.listed(parent, name, path)?)
             }
         }
     }
 
-    fn tell(&mut self, path: &str, kind: ChangeKind, stat: &Stat, attributes: Xattrs) -> Result<(), E> {
-        let (uid, gid) = match self.ownership {
-            Ownership::Root | Ownership::Subordinate | Ownership::Recorded => (stat.st_uid, stat.st_gid),
-        };
+    /// The recorded owner of a file that cannot carry it itself.
+    fn listed(&self, parent: &OwnedFd, name: &std::ffi::CStr, path: &str) -> Result<Option<Ids>, E> {
+        if self.sandbox.ownership != Ownership::Recorded {
+            return Ok(None);
+        }
+        let key = Key::of(parent, name).map_err(|error| self.failed("look at", path, error))?;
+        Ok(self.sandbox.table.borrow().get(&key))
+    }
+
+    fn tell(&mut self, path: &str, kind: ChangeKind, stat: &Stat, attributes: Xattrs, listed: Option<Ids>) -> Result<(), E> {
         let mut xattrs = attributes;
+        let (uid, gid) = match self.sandbox.ownership {
+            Ownership::Root | Ownership::Subordinate => (stat.st_uid, stat.st_gid),
+            Ownership::Recorded => {
+                let ids = recorded(&mut xattrs, stat.st_mode).or(listed).unwrap_or_default();
+                (ids.uid, ids.gid)
+            }
+        };
         xattrs.retain(|(name, _)| belongs_to_image(name));
         xattrs.sort();
         (self.visit)(&Change { path, kind, uid, gid, mode: stat.st_mode & 0o7777, xattrs })
@@ -142,6 +156,18 @@ impl<E: From<Error>> Walk<'_, E> {
     fn failed(&self, doing: &'static str, path: &str, error: Errno) -> Error {
         Error::io(doing, self.upper.join(path), error)
     }
+}
+
+/// The owner that the recorder left in the attributes. Access control lists that it keeps there get their own names back.
+fn recorded(attributes: &mut Xattrs, mode: u32) -> Option<Ids> {
+    for (record, name) in [(record::ACCESS, "system.posix_acl_access"), (record::DEFAULT, "system.posix_acl_default")] {
+        if let Some((_, list)) = attributes.iter().find(|(name, _)| name == record.as_bytes()) {
+            let list = if record == record::ACCESS { record::with_mode(list, mode) } else { list.clone() };
+            attributes.retain(|(known, _)| known != name.as_bytes());
+            attributes.push((name.as_bytes().to_vec(), list));
+        }
+    }
+    attributes.iter().find(|(name, _)| name == record::OWNER.as_bytes()).and_then(|(_, value)| Ids::parse(value))
 }
 
 fn belongs_to_image(name: &[u8]) -> bool {

@@ -3,10 +3,11 @@
 use super::error::{Error, Lack};
 use super::idmap::{self, Extent};
 use super::sys::{self, Fork};
-use super::{OWNERSHIP, Options, Ownership, Sandbox, emulator};
+use super::{OWNERSHIP, Options, Ownership, Sandbox, emulator, record};
 use rustix::fs::Mode;
 use rustix::mount::{MountPropagationFlags, mount_change};
 use rustix::process::{Signal, WaitOptions, getegid, geteuid};
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -49,13 +50,19 @@ impl Sandbox {
         // A parent that ignores its children hands that on, and then nobody could be waited for.
         sys::hear_of_children();
         let wanted = wanted(options)?;
+        let forced = wanted.is_some();
         let (ownership, map) = choose(wanted)?;
-        if ownership == Ownership::Recorded {
+        if ownership == Ownership::Recorded && !can_record() {
             return Err(unrecorded().into());
         }
         let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
+        let mut ownership = ownership;
         match unshare(&map)? {
             Mapped::Done => {}
+            Mapped::Refused(_) if !forced && can_record() => {
+                ownership = Ownership::Recorded;
+                map_single(uid, gid)?;
+            }
             Mapped::Refused(reason) | Mapped::Half(reason) => return Err(unmapped(&reason).into()),
         }
         if let Map::Single = map {
@@ -68,7 +75,8 @@ impl Sandbox {
         }
         rustix::process::umask(Mode::WGRP | Mode::WOTH);
         let (emulators, registry) = emulator::prepare(&options.architectures, ownership)?;
-        Ok(Self { ownership, emulators, _registry: registry })
+        let table = record::Table::new().map_err(|error| Error::io("record owners in", "memory", error))?;
+        Ok(Self { ownership, emulators, _registry: registry, table: RefCell::new(table) })
     }
 }
 
@@ -136,10 +144,22 @@ fn tools() -> Result<Map, Lack> {
     Ok(Map::Tools { uids, gids, newuidmap: find("newuidmap")?, newgidmap: find("newgidmap")? })
 }
 
-/// The owners of files can be kept only with ids that stand for them.
+/// Tells whether owners can be recorded here: the kernel must let a process answer calls of another (5.0) with an open file
+/// (5.14).
+fn can_record() -> bool {
+    let release = rustix::system::uname();
+    let release = release.release().to_string_lossy();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse::<u32>().unwrap_or_default());
+    let version = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
+    version >= (5, 14) && record::available()
+}
+
 fn unrecorded() -> Lack {
-    let mend = "usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER";
-    lack_of_subordinate_ids().unwrap_or_else(|| Lack::new("owners of files cannot be recorded without subordinate ids", mend))
+    let what = "this kernel cannot record owners of files (Linux 5.14 on x86-64 or arm64 can)";
+    match lack_of_subordinate_ids() {
+        Some(lack) => Lack::new(format!("{what}, and {lack}"), lack.mend),
+        None => Lack::new(what, unset()),
+    }
 }
 
 /// What would give this user subordinate ids; `None` if there are some already.

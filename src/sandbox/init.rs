@@ -1,19 +1,23 @@
 //! Process 1 of a program's sandbox: makes its surroundings, starts it, and waits for orphans.
 //!
-//! Everything here runs in a forked child. Nothing is allocated; whatever needs memory was made before.
+//! Everything here runs in a forked child. Nothing is allocated before the recorder's work begins; whatever needs memory was
+//! made before.
 
 use super::Limits;
+use super::record::{self, Recorder, Table};
 use super::root::new_mount;
 use super::sys::{self, Fork, Words};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{CWD, Mode};
 use rustix::io::Errno;
 use rustix::mount::{MoveMountFlags, UnmountFlags, move_mount, unmount};
-use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions};
+use rustix::pipe::PipeFlags;
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, Resource, Rlimit, Signal, WaitOptions, pidfd_getfd};
 use std::ffi::CString;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 
 /// All that process 1 needs to know.
-pub(super) struct Plan {
+pub(super) struct Plan<'a> {
     /// Where the root is mounted.
     pub(super) root: CString,
     /// The paths to try for the program.
@@ -30,6 +34,17 @@ pub(super) struct Plan {
     pub(super) report: OwnedFd,
     /// Ends when the parent does.
     pub(super) start: OwnedFd,
+    /// With what process 1 records owners, if it does.
+    pub(super) record: Option<Record<'a>>,
+}
+
+/// What a recorder needs.
+pub(super) struct Record<'a> {
+    /// The filter that hands it the calls.
+    pub(super) program: Vec<libc::sock_filter>,
+    pub(super) table: &'a mut Table,
+    pub(super) upper: &'a OwnedFd,
+    pub(super) lower: &'a OwnedFd,
 }
 
 /// What is being done when something fails.
@@ -41,6 +56,7 @@ pub(super) enum Stage {
     Root,
     Limits,
     Fork,
+    Record,
     Directory,
     Exec,
     /// Nothing failed; the number is the program's wait status.
@@ -48,7 +64,8 @@ pub(super) enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 8] = [Self::Host, Self::Proc, Self::Root, Self::Limits, Self::Fork, Self::Directory, Self::Exec, Self::Ended];
+    const ALL: [Self; 9] =
+        [Self::Host, Self::Proc, Self::Root, Self::Limits, Self::Fork, Self::Record, Self::Directory, Self::Exec, Self::Ended];
 
     /// What is being done, as a verb phrase.
     pub(super) fn doing(self) -> &'static str {
@@ -58,6 +75,7 @@ impl Stage {
             Self::Root => "change the root directory",
             Self::Limits => "set limits",
             Self::Fork => "start a process",
+            Self::Record => "record owners",
             Self::Directory => "change the directory",
             Self::Exec | Self::Ended => "run",
         }
@@ -82,7 +100,7 @@ pub(super) fn parse(bytes: &[u8]) -> Option<(Stage, i32)> {
 
 /// Lives as process 1 of a new process namespace, in a mount namespace that is a copy of the parent's. `foreign` are the
 /// parent's ends of the pipes.
-pub(super) fn live(plan: &Plan, foreign: [i32; 3]) -> ! {
+pub(super) fn live(plan: &mut Plan<'_>, foreign: [i32; 3]) -> ! {
     foreign.into_iter().for_each(sys::close);
     if let Err((stage, error)) = try_live(plan) {
         tell(plan, stage, error.raw_os_error());
@@ -91,12 +109,12 @@ pub(super) fn live(plan: &Plan, foreign: [i32; 3]) -> ! {
     sys::exit(0)
 }
 
-fn tell(plan: &Plan, stage: Stage, number: i32) {
+fn tell(plan: &Plan<'_>, stage: Stage, number: i32) {
     // With the parent gone there is nobody left to tell.
     let _gone = rustix::io::write(&plan.report, &render(stage, number));
 }
 
-fn try_live(plan: &Plan) -> Result<(), (Stage, Errno)> {
+fn try_live(plan: &mut Plan<'_>) -> Result<(), (Stage, Errno)> {
     let at = |stage| move |error: Errno| (stage, error);
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(at(Stage::Fork))?;
     // If the parent died before that, no signal comes; but then nothing comes through the pipe either.
@@ -116,13 +134,88 @@ fn try_live(plan: &Plan) -> Result<(), (Stage, Errno)> {
     drop(processes);
     set_limits(&plan.limits).map_err(at(Stage::Limits))?;
     rustix::process::umask(Mode::WGRP | Mode::WOTH);
-    let program = match sys::fork() {
-        Ok(Fork::Child) => start(plan),
-        Ok(Fork::Parent(program)) => program,
-        Err(error) => return Err((Stage::Fork, Errno::from_io_error(&error).unwrap_or(Errno::IO))),
-    };
-    wait(plan, program);
-    Ok(())
+    match plan.record.take() {
+        None => {
+            let program = fork(|| start(plan))?;
+            wait(plan, program);
+            Ok(())
+        }
+        Some(record) => try_record(plan, record),
+    }
+}
+
+fn fork(child: impl FnOnce()) -> Result<Pid, (Stage, Errno)> {
+    match sys::fork() {
+        Ok(Fork::Child) => {
+            child();
+            sys::exit(127)
+        }
+        Ok(Fork::Parent(program)) => Ok(program),
+        Err(error) => Err((Stage::Fork, number_of(&error))),
+    }
+}
+
+fn number_of(error: &std::io::Error) -> Errno {
+    Errno::from_io_error(error).unwrap_or(Errno::IO)
+}
+
+/// Starts the program under the filter and answers its calls until it ends.
+fn try_record(plan: &Plan<'_>, record: Record<'_>) -> Result<(), (Stage, Errno)> {
+    let at = |error: Errno| (Stage::Record, error);
+    let children = sys::catch_children().map_err(|error| at(number_of(&error)))?;
+    let pipe = || rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(at);
+    let (told_reader, told_writer) = pipe()?;
+    let (taken_reader, taken_writer) = pipe()?;
+    let program = fork(|| {
+        sys::close(taken_writer.as_raw_fd());
+        sys::reset_signals();
+        match record::install(&record.program) {
+            Ok(listener) => {
+                // The listener goes to process 1, which takes it out of this process before this one becomes the program.
+                let told = rustix::io::write(&told_writer, &listener.as_raw_fd().to_ne_bytes());
+                if told.is_ok() && matches!(rustix::io::read(&taken_reader, &mut [0]), Ok(1)) {
+                    start(plan);
+                }
+            }
+            Err(error) => tell(plan, Stage::Record, error.raw_os_error()),
+        }
+    })?;
+    drop(told_writer);
+    let mut number = [0; 4];
+    if !matches!(rustix::io::read(&told_reader, &mut number), Ok(4)) {
+        // The child has told why.
+        return Ok(());
+    }
+    let process = rustix::process::pidfd_open(program, PidfdFlags::empty()).map_err(at)?;
+    let listener = pidfd_getfd(&process, i32::from_ne_bytes(number), PidfdGetfdFlags::empty()).map_err(at)?;
+    let recorder = Recorder::new(listener, record.table, record.upper, record.lower).map_err(at)?;
+    rustix::io::write(&taken_writer, b"x").map_err(at)?;
+    answer(plan, program, recorder, &children).map_err(at)
+}
+
+/// Answers calls until the program has ended.
+fn answer(plan: &Plan<'_>, program: Pid, mut recorder: Recorder<'_>, children: &OwnedFd) -> Result<(), Errno> {
+    loop {
+        let mut waited = [PollFd::new(recorder.listener(), PollFlags::IN), PollFd::new(children, PollFlags::IN)];
+        match poll(&mut waited, None) {
+            Err(Errno::INTR) => continue,
+            other => other?,
+        };
+        let (calls, ended) = (waited[0].revents(), waited[1].revents());
+        if calls.contains(PollFlags::IN) {
+            recorder.serve()?;
+        }
+        if ended.contains(PollFlags::IN) {
+            // One signal may stand for several children.
+            let _read = rustix::io::read(children, &mut [0; 128]);
+            while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
+                if pid == program {
+                    tell(plan, Stage::Ended, status.as_raw());
+                    return Ok(());
+                }
+            }
+        }
+    }
 }
 
 fn set_limits(limits: &Limits) -> Result<(), Errno> {
@@ -135,7 +228,7 @@ fn set_limits(limits: &Limits) -> Result<(), Errno> {
 }
 
 /// Becomes the program.
-fn start(plan: &Plan) -> ! {
+fn start(plan: &Plan<'_>) -> ! {
     let fail = |stage, error: Errno| -> ! {
         tell(plan, stage, error.raw_os_error());
         sys::exit(127)
@@ -170,7 +263,7 @@ fn start(plan: &Plan) -> ! {
 }
 
 /// Waits for the program, and for orphans until then.
-fn wait(plan: &Plan, program: Pid) {
+fn wait(plan: &Plan<'_>, program: Pid) {
     sys::close(plan.input.as_fd().as_raw_fd());
     loop {
         match rustix::process::wait(WaitOptions::empty()) {

@@ -18,6 +18,7 @@ mod idmap;
 mod init;
 mod owner;
 mod probe;
+mod record;
 mod remove;
 mod root;
 mod run;
@@ -32,6 +33,7 @@ pub use root::{Layers, Root};
 pub use survey::{Finding, State, survey};
 
 use crate::pkg::Architecture;
+use std::cell::RefCell;
 use std::fmt;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -138,6 +140,8 @@ pub struct Sandbox {
     emulators: Vec<Emulator>,
     /// Emulators are registered as long as somebody holds the file system they are registered in.
     _registry: Option<OwnedFd>,
+    /// Owners of files that cannot carry them themselves.
+    table: RefCell<record::Table>,
 }
 
 impl Sandbox {

@@ -1,11 +1,12 @@
 //! Who owns a file, in each way to keep owners.
 
 use super::error::Error;
+use super::record::{Ids, Key, OWNER, carries};
 use super::{Ownership, Sandbox};
-use rustix::fs::{AtFlags, FileType, Gid, Mode, Uid};
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid, XattrFlags};
 use rustix::io::Errno;
 use std::ffi::OsStr;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 
 impl Sandbox {
     /// Gives a file, directory or symbolic link that was just made outside any overlay its owner and its whole permission
@@ -13,7 +14,8 @@ impl Sandbox {
     pub fn set_owner(&self, directory: BorrowedFd<'_>, name: &OsStr, uid: u32, gid: u32, mode: u32) -> Result<(), Error> {
         let failed = |error: Errno| Error::io("set the owner of", name, error);
         match self.ownership {
-            Ownership::Root | Ownership::Subordinate | Ownership::Recorded => {
+            Ownership::Recorded => return self.record_owner(directory, name, Ids { uid, gid }, mode).map_err(failed),
+            Ownership::Root | Ownership::Subordinate => {
                 let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
                 rustix::fs::chownat(directory, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
             }
@@ -25,11 +27,39 @@ impl Sandbox {
         // After the owner, which takes away the setuid bit.
         rustix::fs::chmodat(directory, name, Mode::from_raw_mode(mode), AtFlags::empty()).map_err(failed)
     }
+
+    fn record_owner(&self, directory: BorrowedFd<'_>, name: &OsStr, ids: Ids, mode: u32) -> Result<(), Errno> {
+        let file = rustix::fs::openat(directory, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+        let kind = FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode);
+        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+        if kind != FileType::Symlink {
+            rustix::fs::chmod(&*path, Mode::from_raw_mode(mode))?;
+        }
+        if !carries(kind) {
+            return self.table.borrow_mut().set(Key::of(&file, c"")?, ids);
+        }
+        if ids == Ids::ROOT {
+            return match rustix::fs::removexattr(&*path, OWNER) {
+                Err(Errno::NODATA) => Ok(()),
+                other => other,
+            };
+        }
+        rustix::fs::setxattr(&*path, OWNER, ids.render().as_bytes(), XattrFlags::empty())
+    }
 }
 
 /// Gives `to` the owner and mode of `from`.
-pub(super) fn copy(from: impl AsFd, to: impl AsFd) -> Result<(), Errno> {
-    let stat = rustix::fs::fstat(from)?;
-    rustix::fs::fchown(&to, Some(Uid::from_raw(stat.st_uid)), Some(Gid::from_raw(stat.st_gid)))?;
+pub(super) fn copy(from: impl AsFd, to: impl AsFd, ownership: Ownership) -> Result<(), Errno> {
+    let stat = rustix::fs::fstat(&from)?;
+    if ownership == Ownership::Recorded {
+        let mut value = [0; 32];
+        match rustix::fs::fgetxattr(&from, OWNER, &mut value[..]) {
+            Ok(length) => rustix::fs::fsetxattr(&to, OWNER, &value[..length], XattrFlags::empty())?,
+            Err(Errno::NODATA) => {}
+            Err(error) => return Err(error),
+        }
+    } else {
+        rustix::fs::fchown(&to, Some(Uid::from_raw(stat.st_uid)), Some(Gid::from_raw(stat.st_gid)))?;
+    }
     rustix::fs::fchmod(to, Mode::from_raw_mode(stat.st_mode & 0o7777))
 }

@@ -31,12 +31,19 @@ impl Sandbox {
             Err(Errno::NOENT) => return Ok(()),
             other => other.map_err(|error| Error::io("open", parent, error))?,
         };
-        remove(parent, super::sys::c_string(name.as_encoded_bytes())?).map_err(|error| Error::io("remove", path, error))
+        remove(parent, vec![super::sys::c_string(name.as_encoded_bytes())?]).map_err(|error| Error::io("remove", path, error))
     }
 }
 
-fn remove(parent: OwnedFd, name: CString) -> Result<(), Errno> {
-    let mut levels = vec![Level { directory: parent, name: CString::default(), entries: vec![name] }];
+/// Removes all that is in a directory.
+pub(super) fn remove_entries(directory: &OwnedFd) -> Result<(), Errno> {
+    let readable = rustix::fs::openat(directory, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let entries = names(&readable)?;
+    remove(readable, entries)
+}
+
+fn remove(parent: OwnedFd, entries: Vec<CString>) -> Result<(), Errno> {
+    let mut levels = vec![Level { directory: parent, name: CString::default(), entries }];
     let mut moved = 0_u64;
     loop {
         let deep = levels.len() > DEPTH;

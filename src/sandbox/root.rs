@@ -2,8 +2,8 @@
 
 use super::error::{Error, Lack};
 use super::sys::c_string;
-use super::{Sandbox, owner};
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, XattrFlags};
+use super::{Ownership, Sandbox, owner};
+use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, ResolveFlags, Uid, XattrFlags};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, fsconfig_create,
@@ -15,7 +15,8 @@ use std::io::{Read as _, Write as _};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
-/// The directories that an overlay is made of. All exist; all but `lower` are empty.
+/// The directories that an overlay is made of. All exist. `upper` is empty, or has what was written over the same `lower`
+/// before; whatever is in `work` is removed.
 #[derive(Clone, Copy, Debug)]
 pub struct Layers<'a> {
     /// The tree as it was; nothing writes to it.
@@ -35,6 +36,9 @@ pub struct Layers<'a> {
 pub struct Root {
     path: PathBuf,
     directory: OwnedFd,
+    /// The layers.
+    upper: OwnedFd,
+    lower: OwnedFd,
     /// Mount points that the tree did not have, the last one made first.
     made: Vec<&'static str>,
     mounted: bool,
@@ -56,16 +60,18 @@ const DEVICE_LINKS: [(&str, &str); 5] = [
 const OVERLAY: i64 = 0x794c_7630;
 
 impl Sandbox {
-    /// Lays an empty layer over a tree, and `/dev`, `/run` and `/tmp` in memory over those of the tree.
+    /// Lays a writable layer over a tree, and `/dev`, `/run` and `/tmp` in memory over those of the tree.
     ///
     /// The three are shared by all programs that run in this root and vanish with it; `/proc` each program gets anew.
     pub fn mount(&self, layers: &Layers<'_>) -> Result<Root, Error> {
-        prepare_upper(layers)?;
+        prepare_upper(layers, self.ownership)?;
         let open = |path: &Path| {
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
             rustix::fs::open(path, flags, Mode::empty()).map_err(|error| Error::io("open", path, error))
         };
         let (lower, upper, work) = (open(layers.lower)?, open(layers.upper)?, open(layers.work)?);
+        // A volatile overlay leaves a mark here, so that nobody takes what a crash left for whole. Whoever mounts it again knows.
+        super::remove::remove_entries(&work).map_err(|error| Error::io("empty", layers.work, error))?;
         // Descriptors stand for the paths, which could hold characters that mean something in these options.
         let named = |fd: &OwnedFd| format!("/proc/self/fd/{}", fd.as_raw_fd());
         let options = format!("userxattr,lowerdir={},upperdir={},workdir={}", named(&lower), named(&upper), named(&work));
@@ -77,7 +83,7 @@ impl Sandbox {
         };
         // What is half written after a crash is thrown away, so nothing needs to wait for the disk.
         try_mount(format!("{options},volatile")).or_else(|_| try_mount(options))?;
-        let mut root = Root { directory: open(&path)?, path, made: vec![], mounted: true };
+        let mut root = Root { directory: open(&path)?, path, upper, lower, made: vec![], mounted: true };
         if rustix::fs::statvfs(&root.path).is_ok_and(|stat| stat.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY)) {
             return Err(unmountable(layers.upper, Errno::ROFS));
         }
@@ -88,7 +94,7 @@ impl Sandbox {
 
 /// The merged tree's top directory is the upper one, so that gets the lower one's mode and owner, and nothing that it
 /// inherited from the directory it was made in.
-fn prepare_upper(layers: &Layers<'_>) -> Result<(), Error> {
+fn prepare_upper(layers: &Layers<'_>, ownership: Ownership) -> Result<(), Error> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |error: Errno| Error::io("prepare", path, error)
@@ -98,7 +104,7 @@ fn prepare_upper(layers: &Layers<'_>) -> Result<(), Error> {
             // Most have none, and some file systems have no such thing.
             let _none = rustix::fs::removexattr(path, name);
         }
-        let own = (Some(rustix::fs::Uid::ROOT), Some(rustix::fs::Gid::ROOT));
+        let own = (Some(Uid::ROOT), Some(Gid::ROOT));
         rustix::fs::chownat(CWD, path, own.0, own.1, AtFlags::empty()).map_err(failed(path))?;
         rustix::fs::chmod(path, Mode::from_raw_mode(0o755)).map_err(failed(path))?;
     }
@@ -111,7 +117,7 @@ fn prepare_upper(layers: &Layers<'_>) -> Result<(), Error> {
     let open =
         |path: &Path| rustix::fs::open(path, OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(failed(path));
     let (lower, upper) = (open(layers.lower)?, open(layers.upper)?);
-    owner::copy(&lower, &upper).map_err(failed(layers.upper))
+    owner::copy(&lower, &upper, ownership).map_err(failed(layers.upper))
 }
 
 fn unmountable(upper: &Path, error: Errno) -> Error {
@@ -140,6 +146,11 @@ impl Root {
     /// Where the tree is mounted, seen from the process that entered the sandbox.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The upper and the lower layer.
+    pub(super) fn layers(&self) -> (&OwnedFd, &OwnedFd) {
+        (&self.upper, &self.lower)
     }
 
     /// Unmounts the tree. Dropping does the same and cannot tell.
@@ -275,7 +286,16 @@ impl Root {
     fn put(&self, path: &str, bytes: &[u8], how: OFlags, mode: Option<u32>) -> Result<(), Error> {
         // A program may have left a fifo there, which would never open.
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NONBLOCK | how;
-        let file = self.resolve_with(path, flags, Mode::from_raw_mode(0o644)).map_err(|error| self.failed("open", path, error))?;
+        let permissions = Mode::from_raw_mode(0o644);
+        let file = match self.resolve_with(path, flags | OFlags::EXCL, permissions) {
+            Ok(file) => {
+                // Not of the group that the directory hands on.
+                rustix::fs::fchown(&file, Some(Uid::ROOT), Some(Gid::ROOT)).map_err(|error| self.failed("own", path, error))?;
+                file
+            }
+            Err(Errno::EXIST) => self.resolve_with(path, flags, permissions).map_err(|error| self.failed("open", path, error))?,
+            Err(error) => return Err(self.failed("open", path, error)),
+        };
         let mut file = File::from(file);
         file.write_all(bytes).map_err(|error| self.failed("write", path, error))?;
         match mode {
@@ -318,7 +338,8 @@ impl Root {
     /// Makes a symbolic link at `path`, where nothing is yet.
     pub fn symlink(&self, target: &str, path: &str) -> Result<(), Error> {
         let (parent, name) = self.parent(path)?;
-        rustix::fs::symlinkat(target, &parent, &*name).map_err(|error| self.failed("link", path, error))
+        rustix::fs::symlinkat(target, &parent, &*name).map_err(|error| self.failed("link", path, error))?;
+        self.own(&parent, &name, path)
     }
 
     /// Makes a directory with these permissions unless there is one, and those above it with 0755.
@@ -333,9 +354,16 @@ impl Root {
             let (parent, name) = self.parent(part)?;
             let mode = Mode::from_raw_mode(if last { mode } else { 0o755 });
             rustix::fs::mkdirat(&parent, &*name, Mode::from_raw_mode(0o700)).map_err(|error| self.failed("make", part, error))?;
+            self.own(&parent, &name, part)?;
             rustix::fs::chmodat(&parent, &*name, mode, AtFlags::empty()).map_err(|error| self.failed("set the mode of", part, error))?;
         }
         Ok(())
+    }
+
+    /// Gives root what was just made; in a set-group-ID directory it would have that one's group.
+    fn own(&self, parent: &OwnedFd, name: &CString, path: &str) -> Result<(), Error> {
+        let owned = rustix::fs::chownat(parent, &**name, Some(Uid::ROOT), Some(Gid::ROOT), AtFlags::SYMLINK_NOFOLLOW);
+        owned.map_err(|error| self.failed("own", path, error))
     }
 }
 

@@ -1,9 +1,9 @@
 //! Running one program in a root.
 
 use super::error::{Error, Lack};
-use super::init::{self, Plan, REPORT, Stage};
+use super::init::{self, Plan, REPORT, Record, Stage};
 use super::sys::{self, Words, c_string};
-use super::{Command, Ended, Root, Sandbox};
+use super::{Command, Ended, Ownership, Root, Sandbox, record};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::MemfdFlags;
 use rustix::io::Errno;
@@ -28,7 +28,12 @@ impl Sandbox {
         let (output_reader, output_writer) = pipe().map_err(failed("make a pipe"))?;
         let (report_reader, report_writer) = pipe().map_err(failed("make a pipe"))?;
         let (start_reader, start_writer) = pipe().map_err(failed("make a pipe"))?;
-        let plan = Plan {
+        let mut table = self.table.borrow_mut();
+        let record = (self.ownership == Ownership::Recorded).then(|| {
+            let (upper, lower) = root.layers();
+            Record { program: record::program(), table: &mut table, upper, lower }
+        });
+        let mut plan = Plan {
             root: c_string(root.path().as_os_str().as_encoded_bytes())?,
             programs: programs(command)?,
             arguments: Words::new([command.program].iter().chain(command.arguments).map(|word| c_string(*word)).collect::<Result<_, _>>()?),
@@ -41,10 +46,11 @@ impl Sandbox {
             output: output_writer,
             report: report_writer,
             start: start_reader,
+            record,
         };
         let ours = [output_reader.as_raw_fd(), report_reader.as_raw_fd(), start_writer.as_raw_fd()];
         let forked = sys::fork_into(NAMESPACES).map_err(|error| surroundings(command, "start a process", error))?;
-        let Some((pid, process)) = forked else { init::live(&plan, ours) };
+        let Some((pid, process)) = forked else { init::live(&mut plan, ours) };
         // From here on its ends of the pipes are open only there.
         drop(plan);
         let mut child = Child { pid, process, waited: false };
@@ -54,6 +60,7 @@ impl Sandbox {
         child.wait().map_err(failed("wait"))?;
         let mut report = vec![];
         File::from(report_reader).take(REPORT as u64).read_to_end(&mut report).map_err(|error| surroundings(command, "wait", error))?;
+        table.refresh().map_err(|error| surroundings(command, "read what was recorded", error))?;
         if timed_out {
             return Ok(Ended::TimedOut);
         }

@@ -87,7 +87,7 @@ fn owners(ownership: Ownership) -> Finding {
         Ownership::Recorded => {
             let why = enter::lack_of_subordinate_ids();
             let lack = why.unwrap_or_else(|| Lack::new("the subordinate ids cannot be used", "apt-get install --reinstall uidmap"));
-            finding(subject, State::Note, format!("recorded, which is slower: {lack}"), lack.mend)
+            finding(subject, State::Note, format!("recorded from the calls that set them: {lack}"), lack.mend)
         }
     }
 }

@@ -81,6 +81,21 @@ pub(super) fn reset_signals() {
     }
 }
 
+/// Keeps the signal that tells of children, for the file that is returned.
+pub(super) fn catch_children() -> io::Result<OwnedFd> {
+    // SAFETY: the set is filled by `sigemptyset` before it is read; the kernel makes a descriptor that nobody else knows.
+    unsafe {
+        let mut children: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut children);
+        libc::sigaddset(&raw mut children, libc::SIGCHLD);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const children, std::ptr::null_mut());
+        match libc::signalfd(-1, &raw const children, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) {
+            -1 => Err(io::Error::last_os_error()),
+            fd => Ok(OwnedFd::from_raw_fd(fd)),
+        }
+    }
+}
+
 /// Lets the parent be told when a child ends, whatever it inherited.
 pub(super) fn hear_of_children() {
     // SAFETY: the default action needs no memory of ours.
