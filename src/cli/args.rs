@@ -128,7 +128,7 @@ const VERIFY_HELP: &str = "\
 Four checks for each manifest:
   lockfile  it fits the manifest, its keys included, and is as pintree wrote it
   packages  each imported package is the pinned one, and every object in its ref has its checksum
-  images    each composed image is of this lockfile, and every object in it has its checksum
+  images    each image, at each stage that was built, is of this lockfile, and every object in it has its checksum
   closure   in each image and architecture every dependency is met and nothing conflicts
 
 With --rebuild an image is built again instead, in `_build/verify`: from its packages on, every script run, with
@@ -370,6 +370,8 @@ pub enum StepKind {
     Compose(StepCompose),
     /// Run the maintainer scripts of composed packages
     Configure(StepConfigure),
+    /// Remove scratch directories of steps that were killed
+    Remove(StepRemove),
 }
 
 /// `pintree step import`
@@ -478,6 +480,13 @@ pub struct StepConfigure {
     /// A file with one package ref a line
     #[arg(long)]
     pub packages: PathBuf,
+}
+
+/// `pintree step remove`
+#[derive(Debug, Args)]
+pub struct StepRemove {
+    /// What to remove
+    pub paths: Vec<PathBuf>,
 }
 
 /// `pintree util`

@@ -140,7 +140,8 @@ pub fn step(error: &StepError) -> (Exit, bool) {
         StepError::Repo(error) => (repo_exit(error), false),
         StepError::DeadNetwork { .. } => (Exit::Network, false),
         StepError::Argument { .. } => (Exit::Usage, false),
-        StepError::Compose(_) | StepError::Io { .. } => (Exit::Other, false),
+        StepError::Sandbox(sandbox::Error::Lack(_)) => (Exit::Host, false),
+        StepError::Compose(_) | StepError::Sandbox(_) | StepError::Io { .. } => (Exit::Other, false),
     }
 }
 

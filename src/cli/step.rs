@@ -1,10 +1,11 @@
 //! `pintree step`: one step of a build, as ninja runs it.
 
-use super::args::{Step, StepCompose, StepConfigure, StepImport, StepKind};
+use super::args::{Step, StepCompose, StepConfigure, StepImport, StepKind, StepRemove};
 use super::{Exit, failure};
 use crate::ops::network;
 use crate::pkg::Architecture;
 use crate::repo::{Client, ErrorKind, Mirrors, Url};
+use crate::sandbox::{self, Sandbox};
 use crate::step::outcome::{self, Outcome};
 use crate::step::{compose, configure, import};
 use crate::store::Repo;
@@ -40,6 +41,9 @@ pub enum StepError {
     /// Configure failed.
     #[error(transparent)]
     Configure(#[from] configure::Error),
+    /// Something could not be removed.
+    #[error(transparent)]
+    Sandbox(#[from] sandbox::Error),
     /// The repository's base URLs are unknown.
     #[error(transparent)]
     Repo(#[from] crate::repo::Error),
@@ -64,6 +68,7 @@ const CONNECTIONS: usize = 8;
 /// Runs the step, leaves its outcome for the build, and prints what went wrong.
 pub fn run(step: &Step) -> Exit {
     let (name, result) = match &step.step {
+        StepKind::Remove(args) => ("remove".to_owned(), run_remove(args).map(|()| 0)),
         StepKind::Import(args) => (format!("import {} {} {}", args.package, args.version, args.architecture), run_import(args)),
         StepKind::Compose(args) => (format!("compose {}", args.target), run_compose(args).map(|()| 0)),
         StepKind::Configure(args) => (format!("configure {}", args.target), run_configure(args).map(|()| 0)),
@@ -196,6 +201,12 @@ fn run_configure(args: &StepConfigure) -> Result<(), StepError> {
     let store = Repo::open(&args.store).map_err(configure::Error::from)?;
     configure::run(&store, &arguments)?;
     Ok(())
+}
+
+/// Removes directories whose files may belong to users that only a sandbox knows.
+fn run_remove(args: &StepRemove) -> Result<(), StepError> {
+    let sandbox = Sandbox::enter(&sandbox::Options::default())?;
+    args.paths.iter().try_for_each(|path| sandbox.remove_all(path)).map_err(StepError::from)
 }
 
 fn processor(directory: &Path) -> Slots {

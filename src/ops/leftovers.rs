@@ -4,6 +4,7 @@
 
 use super::Error;
 use crate::store::RefName;
+use crate::util::command::run_checked;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -31,14 +32,36 @@ pub fn unnamed(generated: &Path, images: &HashSet<String>) -> Result<Vec<PathBuf
     Ok(found)
 }
 
+/// Logs of stages whose checkpoints are not in use, sorted.
+pub fn stage_logs(generated: &Path, in_use: &HashSet<RefName>) -> Result<Vec<PathBuf>, Error> {
+    let unused = |(path, name): (PathBuf, String)| {
+        let key = name.strip_suffix(".log").or_else(|| name.strip_suffix(".lock"))?.parse().ok()?;
+        (!in_use.contains(&RefName::stage(&key))).then_some(path)
+    };
+    let mut found: Vec<PathBuf> = entries(&generated.join("logs/stages"))?.into_iter().filter_map(unused).collect();
+    found.sort();
+    Ok(found)
+}
+
 /// When a file or directory was last written.
 pub fn written(path: &Path) -> Result<SystemTime, Error> {
     path.symlink_metadata().and_then(|meta| meta.modified()).map_err(|source| Error::Io { doing: "read", path: path.to_owned(), source })
 }
 
 /// Removes a file, or a directory with all that is in it.
+///
+/// What a killed step has left may belong to users that only exist in its sandbox. Then a step removes it, which can be
+/// one of them.
 pub fn remove(path: &Path) -> std::io::Result<()> {
-    if path.is_dir() && !path.is_symlink() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) }
+    let removed = if path.is_dir() && !path.is_symlink() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+    match removed {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            let mut command = std::process::Command::new(std::env::current_exe()?);
+            run_checked(command.args(["step", "remove"]).arg(path)).map(drop).map_err(|_| error)
+        }
+        other => other,
+    }
 }
 
 /// The refs of stage checkpoints that the last configure step of each image used.
@@ -113,6 +136,13 @@ mod tests {
         assert_eq!(names, ["logs/m.b.armhf.configure.log", "stages/m.b.armhf", "work/m.b.armhf.configure"]);
         let stages = stages_in_use(directory.path(), &images).unwrap();
         assert_eq!(stages, [stage("1"), stage("2")].map(|text| text.parse().unwrap()).into());
+        let key = |word: &str| crate::pkg::Sha256::of(word.as_bytes());
+        for (word, suffix) in [("1", "log"), ("3", "lock"), ("3", "log")] {
+            write(&format!("logs/stages/{}.{suffix}", key(word)), "");
+        }
+        write("logs/stages/mine", "");
+        let logs = stage_logs(directory.path(), &stages).unwrap();
+        assert_eq!(logs, ["lock", "log"].map(|suffix| directory.path().join(format!("logs/stages/{}.{suffix}", key("3")))));
         unnamed.iter().for_each(|path| remove(path).unwrap());
         assert!(!directory.path().join("work/m.b.armhf.configure").exists());
         assert!(directory.path().join("logs/mine").exists());

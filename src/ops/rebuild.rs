@@ -7,10 +7,10 @@ use super::build::{Site, create_directory, exclusive, run, write_files};
 use super::difference::{self, Side};
 use super::verify::{Check, Finding, FindingKind};
 use super::work::Work;
-use super::{Choice, Error, Session, build};
+use super::{Choice, Error, Session, build, leftovers};
 use crate::plan::{Compose, Plan, Stage};
 use crate::store::{Checksum, RefName, Repo};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Where the second build takes place, below the directory of generated files.
 const DIRECTORY: &str = "verify";
@@ -73,17 +73,14 @@ fn stages<'p>(store: &Repo, plan: &'p Plan) -> Result<Vec<(&'p Compose, Stage, C
     let mut built = vec![];
     for compose in &plan.composes {
         let before = built.len();
-        for stage in Stage::ALL {
-            if let Some(commit) = store.read_ref(&compose.reference_at(stage))? {
-                built.push((compose, stage, commit));
-            }
+        let mut is_current = true;
+        for (stage, reference, identity) in plan.results().filter(|(stage, reference, _)| *reference == compose.reference_at(*stage)) {
+            let Some(commit) = store.read_ref(&reference)? else { continue };
+            let found = store.read_commit(&commit)?.metadata.remove("pintree.identity");
+            is_current &= found.is_some_and(|found| found.as_str() == Some(&identity.to_hex()));
+            built.push((compose, stage, commit));
         }
-        let identity = |commit: &Checksum| Ok::<_, Error>(store.read_commit(commit)?.metadata.remove("pintree.identity"));
-        let is_current = match built.get(before) {
-            Some((_, Stage::Composed, commit)) => identity(commit)?.is_some_and(|found| found.as_str() == Some(&compose.identity.to_hex())),
-            _ => false,
-        };
-        if !is_current {
+        if !is_current || built.len() == before {
             return Err(Error::NotBuilt {
                 image: format!("{}/{}", compose.manifest, compose.image),
                 architecture: compose.architecture.clone(),
@@ -133,10 +130,6 @@ fn compare((store, commit): (&Repo, &Checksum), other: &Repo, compose: &Compose,
 }
 
 fn remove(path: &Path) -> Result<(), Error> {
-    match std::fs::remove_dir_all(path) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::Io { doing: "remove", path: PathBuf::from(path), source })
-        }
-        _ => Ok(()),
-    }
+    let io = |source| Error::Io { doing: "remove", path: path.to_owned(), source };
+    if path.exists() { leftovers::remove(path).map_err(io) } else { Ok(()) }
 }

@@ -63,7 +63,7 @@ pub fn verify(session: &mut Session<'_>, paths: &[PathBuf]) -> Result<Vec<Check>
         checks.push(packages(session, &reader, &manifest, &lockfile, &mut seen)?);
         for (image, part) in lockfile.images() {
             for architecture in &part.arches {
-                checks.push(composed(&reader, &manifest, &lockfile, image, architecture, &mut seen)?);
+                checks.extend(images(&reader, &manifest, &lockfile, image, architecture, &mut seen)?);
                 checks.push(closure(session, &mut reader, &manifest, &lockfile, image, architecture)?);
             }
         }
@@ -188,43 +188,46 @@ fn identity(findings: &mut Vec<Finding>, name: &str, pin: &Pin, status: Option<&
     }
 }
 
-fn composed(
+/// One check for each stage of an image that is there.
+fn images(
     reader: &FieldReader,
     manifest: &Manifest,
     lockfile: &Lockfile,
     image: &str,
     architecture: &Architecture,
     seen: &mut Seen,
-) -> Result<Check, Error> {
+) -> Result<Vec<Check>, Error> {
     let plan = plan::plan([targets::target(manifest, lockfile, image, architecture)?]);
-    let compose = &plan.composes[0];
-    let mut check = Check {
-        manifest: manifest.name.clone(),
-        subject: format!("image {image} {architecture}"),
-        summary: "not built yet".to_owned(),
-        findings: vec![],
-    };
-    let Some(store) = reader.store() else { return Ok(check) };
-    let commit = match store.read_ref(&compose.reference) {
-        Ok(None) => return Ok(check),
-        Ok(Some(commit)) => commit,
-        Err(error) if is_damage(&error) => {
-            damage(&mut check.findings, compose.reference.as_str(), vec![error.to_string()]);
-            return Ok(check);
+    let subject = format!("image {image} {architecture}");
+    let check =
+        |subject: String, summary: &str| Check { manifest: manifest.name.clone(), subject, summary: summary.to_owned(), findings: vec![] };
+    let mut checks = vec![];
+    for (stage, reference, identity) in plan.results() {
+        let Some(store) = reader.store() else { break };
+        let mut check = check(format!("{subject} {}", stage.as_str()), "");
+        match store.read_ref(&reference) {
+            Ok(None) => continue,
+            Ok(Some(commit)) => {
+                check.summary = format!("commit {}", &commit.to_hex()[..12]);
+                damage(&mut check.findings, reference.as_str(), seen.check(store, &commit)?);
+                if let Ok(commit) = store.read_commit(&commit) {
+                    let text = |key: &str| commit.metadata.get(key).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
+                    let (found, of) = (text("pintree.identity"), text("pintree.architecture"));
+                    if of != architecture.deb_name() || found != identity.to_hex() {
+                        let text = "it was made from something else than this lockfile and manifest; `pintree build` makes it anew";
+                        check.findings.push(Finding { kind: FindingKind::Difference, text: text.to_owned() });
+                    }
+                }
+            }
+            Err(error) if is_damage(&error) => damage(&mut check.findings, reference.as_str(), vec![error.to_string()]),
+            Err(error) => return Err(error.into()),
         }
-        Err(error) => return Err(error.into()),
-    };
-    check.summary = format!("commit {}", &commit.to_hex()[..12]);
-    damage(&mut check.findings, compose.reference.as_str(), seen.check(store, &commit)?);
-    if let Ok(commit) = store.read_commit(&commit) {
-        let text = |key: &str| commit.metadata.get(key).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
-        let (identity, of) = (text("pintree.identity"), text("pintree.architecture"));
-        if of != architecture.deb_name() || identity != compose.identity.to_hex() {
-            let text = "it was composed from something else than this lockfile; `pintree build` composes it anew".to_owned();
-            check.findings.push(Finding { kind: FindingKind::Difference, text });
-        }
+        checks.push(check);
     }
-    Ok(check)
+    if checks.is_empty() {
+        checks.push(check(subject, "not built yet"));
+    }
+    Ok(checks)
 }
 
 fn closure(

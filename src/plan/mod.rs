@@ -56,9 +56,6 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// Every stage, in the order in which an image goes through them.
-    pub const ALL: [Self; 2] = [Self::Composed, Self::Configured];
-
     /// The last component of the refs of images at this stage.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -148,6 +145,15 @@ impl Plan {
     /// The refs of all images at a stage, in the order of [`Plan::composes`].
     pub fn references(&self, stage: Stage) -> impl Iterator<Item = RefName> + '_ {
         self.composes.iter().map(move |compose| compose.reference_at(stage))
+    }
+}
+
+impl Plan {
+    /// Every ref of an image that the plan leads to, with its stage and the identity that its commit carries.
+    pub fn results(&self) -> impl Iterator<Item = (Stage, RefName, Sha256)> + '_ {
+        let composed = self.composes.iter().map(|compose| (Stage::Composed, compose.reference.clone(), compose.identity));
+        let configured = self.configures.iter().map(|configure| (Stage::Configured, configure.reference.clone(), configure.identity));
+        composed.chain(configured)
     }
 }
 

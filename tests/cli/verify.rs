@@ -41,12 +41,13 @@ fn follows_the_chain_from_manifest_to_image() {
     ok      edge closure small amd64: 2 packages, 0 dependencies
        Reading `test` stable
     ");
-    assert_eq!(environment.run(&["build", "kiosk", "--arch", "armhf"]).code, 0);
+    assert_eq!(environment.run(&["build", "--until", "configured", "kiosk", "--arch", "armhf"]).code, 0);
     insta::assert_snapshot!(told(&environment.run(&["verify", "manifests/edge.toml"])), @"
     exit 0
     ok      edge lockfile: fits `edge.toml`; 1 repository, 1 key
     ok      edge packages: 5 of 8 imported, 54 objects
-    ok      edge image kiosk armhf: commit [COMMIT]
+    ok      edge image kiosk armhf composed: commit [COMMIT]
+    ok      edge image kiosk armhf configured: commit [COMMIT]
     ok      edge closure kiosk armhf: 5 packages, 4 dependencies
     ok      edge image kiosk amd64: not built yet
     ok      edge closure kiosk amd64: 4 packages, 3 dependencies
