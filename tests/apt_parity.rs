@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "a test may panic, and says why it skips")]
 
 use pintree::index::packages::Limits;
-use pintree::index::{Compression, Index, Source, Universe};
+use pintree::index::{Checks, Compression, Index, Source, Universe};
 use pintree::pkg::{Architecture, Ecosystem, ImageSteering, RepoSteering, Request, Trust, Variant};
 use pintree::resolve::{Error, Problem, SolvedBy, resolve};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +20,7 @@ fn cases_directory() -> Option<PathBuf> {
 
 fn load(path: &Path) -> Arc<Index> {
     let file = std::fs::File::open(path).unwrap();
-    let reader = Compression::of_name(&path.to_string_lossy()).decode(file).unwrap();
+    let reader = Compression::of_name(&path.to_string_lossy()).decode(file, Checks::Verify).unwrap();
     let index = Index::parse(reader, &Limits::default()).unwrap();
     assert!(index.skipped().is_empty(), "{:?}", index.skipped());
     Arc::new(index)

@@ -12,6 +12,6 @@ pub mod release;
 mod serial;
 pub mod universe;
 
-pub use compression::Compression;
+pub use compression::{Checks, Compression};
 pub use packages::{Field, Index, Package, Priority};
 pub use universe::{Source, Universe};

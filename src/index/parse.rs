@@ -21,9 +21,8 @@ pub(super) fn parse(mut reader: impl Read + Send, limits: &Limits) -> Result<Ind
         let (empty, empty_receiver) = mpsc::channel::<Vec<u8>>();
         let read = move || {
             loop {
-                let mut block = empty_receiver.try_recv().unwrap_or_else(|_| Vec::with_capacity(BLOCK));
-                block.clear();
-                let result = (&mut reader).take(BLOCK as u64).read_to_end(&mut block);
+                let mut block = empty_receiver.try_recv().unwrap_or_default();
+                let result = fill(&mut reader, &mut block);
                 let end = !matches!(result, Ok(count) if count > 0);
                 if full_sender.send(result.map(|_| block)).is_err() || end {
                     break;
@@ -40,6 +39,23 @@ pub(super) fn parse(mut reader: impl Read + Send, limits: &Limits) -> Result<Ind
         }
         text.finish()
     })
+}
+
+/// Reads a block, shorter only at the end of the text.
+fn fill(reader: &mut impl Read, block: &mut Vec<u8>) -> std::io::Result<usize> {
+    // A block that is used again has its length already, and nothing is cleared.
+    block.resize(BLOCK, 0);
+    let mut filled = 0;
+    while filled < BLOCK {
+        match reader.read(&mut block[filled..]) {
+            Ok(0) => break,
+            Ok(length) => filled += length,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    block.truncate(filled);
+    Ok(filled)
 }
 
 /// The text as far as it has come, cut into stanzas.

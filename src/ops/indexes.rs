@@ -4,7 +4,7 @@ use super::local::{self, Local};
 use super::{Error, Session, network, steering};
 use crate::index::packages::{Index, Limits};
 use crate::index::release::Release;
-use crate::index::{self, Universe, contents};
+use crate::index::{self, Checks, Universe, contents};
 use crate::manifest::Manifest;
 use crate::pkg::{Architecture, Request, RequestTarget, Sha256};
 use crate::repo::{self, Cache, Client, Contents, IndexFile, KeyRing, Loaded};
@@ -209,7 +209,7 @@ impl Indexes {
             let path = file.clone();
             move |source| Error::Io { doing, path, source }
         };
-        let reader = compression.decode(File::open(&file).map_err(io("open"))?).map_err(io("read"))?;
+        let reader = compression.decode(File::open(&file).map_err(io("open"))?, Checks::Verify).map_err(io("read"))?;
         let limit = list.uncompressed_size.unwrap_or(UNPACKED_LIMIT);
         let found = contents::owners(reader, &open, limit).map_err(|source| Error::Contents {
             repo: list.repo.clone(),
@@ -244,19 +244,24 @@ fn read_answer(file: &Path, path: &str) -> Option<BTreeSet<String>> {
 
 /// The parsed form of an index: from the cache if it is there and sound, else from the file.
 fn load(session: &mut Session<'_>, file: &IndexFile) -> Result<Index, Error> {
-    let stored = stored_path(&session.cache, file.sha256);
+    let stored = stored_path(&session.cache, file.identity());
     if let Ok(bytes) = std::fs::read(&stored) {
         match Index::from_bytes(&bytes) {
             Ok(index) => return Ok(index),
             Err(error) => session.talk.detail("Reparsing", &format!("`{}`: {error}", stored.display())),
         }
     }
-    let io = |doing| move |source| Error::Io { doing, path: file.path.clone(), source };
-    let input = File::open(&file.path).map_err(io("open"))?;
-    let reader = file.compression.decode(input).map_err(io("read"))?;
-    let limits = Limits { bytes: file.uncompressed_size.unwrap_or(UNPACKED_LIMIT), ..Limits::default() };
-    let index =
-        Index::parse(reader, &limits).map_err(|source| Error::Index { repo: file.repo.clone(), suite: file.suite.clone(), source })?;
+    let cache = Cache::new(&session.cache);
+    let mut text = file.open(&cache)?;
+    let limits = Limits { bytes: file.plain.map_or(UNPACKED_LIMIT, |plain| plain.size), ..Limits::default() };
+    let index = match Index::parse(&mut text, &limits) {
+        Ok(index) => index,
+        Err(source) => {
+            text.prove()?;
+            return Err(Error::Index { repo: file.repo.clone(), suite: file.suite.clone(), source });
+        }
+    };
+    text.finish()?;
     for skipped in index.skipped() {
         session.talk.detail(
             "Skipped",

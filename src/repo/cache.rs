@@ -87,7 +87,8 @@ impl Cache {
 
     /// The file of an index, if it is here with that size.
     ///
-    /// The name was only given to verified contents that had reached the disk, so the size is all that is looked at.
+    /// The name was only given to verified contents that had reached the disk, or that are proven again when they are
+    /// read; so the size is all that is looked at.
     pub(super) fn index(&self, sha256: Sha256, compression: Compression, size: u64) -> Option<PathBuf> {
         let path = self.index_path(sha256, compression);
         std::fs::metadata(&path).is_ok_and(|metadata| metadata.is_file() && metadata.len() == size).then_some(path)
@@ -113,6 +114,12 @@ impl Cache {
         let kept = draft.file.sync_data().and_then(|()| std::fs::rename(&draft.path, &path));
         kept.map_err(|source| Error::Io { action: "write", path: path.clone(), source })?;
         Ok(path)
+    }
+
+    /// Gives the text of an index its name. It is proven whenever it is read, so it need not reach the disk first.
+    pub(super) fn keep_text(&self, draft: Draft, sha256: Sha256) -> Result<(), Error> {
+        let path = self.index_path(sha256, Compression::None);
+        std::fs::rename(&draft.path, &path).map_err(|source| Error::Io { action: "write", path, source })
     }
 
     /// Where the memory of a suite lies. It belongs to one address and one mode of trust, so that neither another

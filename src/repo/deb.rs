@@ -57,8 +57,8 @@ pub struct IndexFile {
     pub compression: Compression,
     /// The digest of the file as it lies there.
     pub sha256: Sha256,
-    /// How long it will be when unpacked, where the `Release` says so.
-    pub uncompressed_size: Option<u64>,
+    /// Size and digest when unpacked, where the `Release` says so.
+    pub plain: Option<ReleaseFile>,
     /// The `Release` that vouches for it; an empty one where there is none.
     pub release: Arc<Release>,
 }
@@ -130,7 +130,7 @@ pub fn update(client: &Client, cache: &Cache, sources: &[Source], architectures:
             path: file.path,
             compression: file.compression,
             sha256: file.sha256,
-            uncompressed_size: state.release.file(&wanted.stem).map(|plain| plain.size),
+            plain: state.release.file(&wanted.stem),
             release: Arc::clone(&state.release),
         });
     }

@@ -95,6 +95,22 @@ pub enum Error {
         /// Whether a signed `Release` says so, as against a lockfile.
         by_release: bool,
     },
+    /// An index unpacks to something else than the `Release` says.
+    #[error("`{}` unpacks to SHA-256 {actual}, expected {expected} by the signed Release", .path.display())]
+    Unpacked {
+        /// The file in the cache.
+        path: PathBuf,
+        /// What its text must be.
+        expected: Sha256,
+        /// What it is.
+        actual: Sha256,
+    },
+    /// A file of the cache is not what it was when it was stored.
+    #[error("`{}` is damaged; it was removed", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
     /// The signature is not accepted.
     #[error("cannot trust `{url}` of repository `{repo}`")]
     Signature {
@@ -308,6 +324,8 @@ impl Error {
             Self::Size { .. }
             | Self::TooLarge { .. }
             | Self::Digest { .. }
+            | Self::Unpacked { .. }
+            | Self::Damaged { .. }
             | Self::Signature { .. }
             | Self::Unsigned { .. }
             | Self::Release { .. }
@@ -339,6 +357,7 @@ impl Error {
             Self::Size { by_release: true, .. } | Self::Digest { by_release: true, .. } => {
                 Some("the mirror may be in the middle of an update: try again later, or use another one (`--mirror`)".to_owned())
             }
+            Self::Damaged { .. } => Some("run it again: the file is fetched anew".to_owned()),
             Self::Expired { .. } => Some("the mirror is out of date, or this machine's clock is wrong".to_owned()),
             Self::Future { .. } => Some("set this machine's clock".to_owned()),
             Self::Rollback { memory, .. } => {

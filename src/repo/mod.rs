@@ -21,6 +21,7 @@ pub mod openpgp;
 mod parallel;
 mod proxies;
 mod suite;
+mod text;
 mod transport;
 mod warning;
 
@@ -36,6 +37,7 @@ pub use keys::{KeyRing, KeySource};
 pub use mirrors::{ARCHIVES, Mirrors, Settings as MirrorSettings};
 pub use proxies::Proxies;
 pub use reqwest::Url;
+pub use text::IndexText;
 pub use transport::{Answer, Client, ClientOptions, Limit, Sink, Validators};
 pub use warning::Warning;
 
