@@ -25,6 +25,8 @@ pub struct Repo {
     pub(super) temporary: OwnedFd,
     /// Set once the file system turns out not to make unnamed files.
     pub(super) named_temporaries: AtomicBool,
+    /// Set once an object turns out to belong to somebody else.
+    pub(super) others_objects: AtomicBool,
     pub(super) counter: AtomicU64,
     _lock: Shared,
 }
@@ -70,6 +72,7 @@ impl Repo {
             temporary: open("tmp")?,
             path: path.to_owned(),
             named_temporaries: AtomicBool::new(false),
+            others_objects: AtomicBool::new(false),
             counter: AtomicU64::new(0),
             _lock: lock,
         })

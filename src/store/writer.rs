@@ -38,9 +38,10 @@ struct Unlinked<'r> {
 }
 
 impl<'r> Unlinked<'r> {
-    fn new(repo: &'r Repo) -> Result<Self, Error> {
-        let create =
-            |flags, name: &str| fs::openat(&repo.temporary, name, flags | OFlags::WRONLY | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR);
+    /// Makes the file with the mode that it is to show, as far as the umask lets it, and writable for now.
+    fn new(repo: &'r Repo, looks: &Looks) -> Result<Self, Error> {
+        let mode = Mode::from_raw_mode(looks.mode | 0o600);
+        let create = |flags, name: &str| fs::openat(&repo.temporary, name, flags | OFlags::WRONLY | OFlags::CLOEXEC, mode);
         if !repo.named_temporaries.load(Ordering::Relaxed) {
             match create(OFlags::TMPFILE, ".") {
                 Ok(fd) => return Ok(Self { repo, file: fd.into(), name: None }),
@@ -62,7 +63,10 @@ impl<'r> Unlinked<'r> {
             // Before the mode: the kernel asks for write permission, and a file may end without it.
             fs::fsetxattr(&self.file, META_ATTRIBUTE, attribute, XattrFlags::empty()).map_err(io)?;
         }
-        fs::fchmod(&self.file, Mode::from_raw_mode(looks.mode)).map_err(io)?;
+        // Asking costs a fraction of setting, which is a change that the journal gets to see.
+        if fs::fstat(&self.file).map_err(io)?.st_mode & 0o7777 != looks.mode {
+            fs::fchmod(&self.file, Mode::from_raw_mode(looks.mode)).map_err(io)?;
+        }
         if kind == ObjectKind::File {
             // Checkouts by hard link show it, and must show the same everywhere.
             let epoch = fs::Timespec { tv_sec: 0, tv_nsec: 0 };
@@ -121,7 +125,7 @@ impl FileWriter<'_> {
         if repo.has_object(&checksum, ObjectKind::File) {
             return Ok(checksum);
         }
-        let mut file = spilled.map_or_else(|| Unlinked::new(repo), Ok)?;
+        let mut file = spilled.map_or_else(|| Unlinked::new(repo, &looks), Ok)?;
         file.file.write_all(&buffer).map_err(Error::io("write a temporary file in", &repo.path))?;
         file.link(&checksum, ObjectKind::File, &looks)?;
         Ok(checksum)
@@ -136,7 +140,7 @@ impl Write for FileWriter<'_> {
             return Ok(bytes.len());
         }
         if self.spilled.is_none() {
-            self.spilled = Some(Unlinked::new(self.repo).map_err(io::Error::other)?);
+            self.spilled = Some(Unlinked::new(self.repo, &self.looks).map_err(io::Error::other)?);
         }
         if let Some(spilled) = &mut self.spilled {
             spilled.file.write_all(&self.buffer)?;
@@ -248,9 +252,10 @@ impl Repo {
         if self.has_object(checksum, kind) {
             return Ok(());
         }
-        let mut file = Unlinked::new(self)?;
+        let looks = looks()?;
+        let mut file = Unlinked::new(self, &looks)?;
         file.file.write_all(bytes).map_err(Error::io("write a temporary file in", &self.path))?;
-        file.link(checksum, kind, &looks()?)
+        file.link(checksum, kind, &looks)
     }
 }
 

@@ -99,6 +99,7 @@ fn text(repo: &Repo, file: &Checksum) -> Result<String, Error> {
 /// The field `Conffiles`: each file that is there, with its MD5.
 fn conffiles(repo: &Repo, list: &str, lost: &BTreeSet<&str>, outcome: &Outcome, tree: &mut Tree) -> Result<String, Error> {
     let mut field = String::new();
+    let buffer = &mut [0; 16 << 10];
     for line in list.lines() {
         // `remove-on-upgrade /etc/x` names a file that is no longer shipped.
         let Some(path) = line.trim_end().strip_prefix('/').filter(|path| !lost.contains(path)) else { continue };
@@ -108,17 +109,20 @@ fn conffiles(repo: &Repo, list: &str, lost: &BTreeSet<&str>, outcome: &Outcome, 
         }
         let Ok(Some(Entry::File(file))) = tree.get(repo, &place) else { continue };
         let (meta, mut content) = repo.open_file(&file)?;
-        if !matches!(meta.kind, crate::store::FileKind::Regular(size) if size <= MAX_CONFFILE) {
+        let crate::store::FileKind::Regular(size) = meta.kind else { continue };
+        if size > MAX_CONFFILE {
             continue;
         }
         let mut md5 = Md5::new();
-        let mut buffer = [0; 16 << 10];
-        loop {
-            let length = std::io::Read::read(&mut content, &mut buffer).map_err(|source| Error::Io { path: path.into(), source })?;
+        let mut left = size;
+        // As the size is known, most files take one call.
+        while left > 0 {
+            let length = std::io::Read::read(&mut content, buffer).map_err(|source| Error::Io { path: path.into(), source })?;
             if length == 0 {
                 break;
             }
             md5.update(&buffer[..length]);
+            left = left.saturating_sub(length as u64);
         }
         let digest: String = md5.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         field.push_str(&format!("\n /{path} {digest}"));

@@ -93,7 +93,10 @@ fn compose(repo: &Repo, arguments: &Arguments) -> Result<Composed, Error> {
         Frame { architecture: &arguments.architecture, foreign: &arguments.foreign, usr_merge: arguments.usr_merge, diversions: &[] };
     let packages = package::load_all(repo, &arguments.packages, &frame)?;
     let Merged { tree, meta, usr_merged, replaced } = merge(repo, &packages, &frame)?;
-    let commit = CommitParts::new(tree.write(repo)?, meta)
+    let root = tree.write(repo)?;
+    // The process ends with the step: giving thousands of names back one by one would be a part of its time for nothing.
+    std::mem::forget(tree);
+    let commit = CommitParts::new(root, meta)
         .with("pintree.architecture", Value::String(arguments.architecture.deb_name().to_owned()))
         .with("pintree.format", Value::U32(IMAGE_FORMAT))
         .with("pintree.identity", Value::String(arguments.identity.to_hex()));
