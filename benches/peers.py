@@ -56,6 +56,7 @@ class Bench:
         self.mirror = pathlib.Path(options.mirror).resolve()
         self.url = options.url
         self.floor = options.floor
+        self.apt2ostree_source = options.apt2ostree
         self.runs = options.runs
         self.work = pathlib.Path(options.work).resolve()
         self.archive = self.mirror / "mirror/debian"
@@ -219,6 +220,13 @@ class Bench:
         (directory / "build.ninja").write_text("\n".join(text))
         return run(["ninja", "-C", directory], env=self.environment, log=directory / "log")
 
+    def apt2ostree_rules(self, directory, name):
+        """The same to its image by apt2ostree's own rules. ostree commits that run side by side trip over each other now
+        and then; what a second start costs counts."""
+        words = [sys.executable, HERE / "apt2ostree.py", self.apt2ostree_source, self.mirror, self.url, name]
+        subprocess.run(words, cwd=directory, check=True, stdout=subprocess.DEVNULL)
+        return run(["sh", "-c", "ninja || ninja || ninja"], cwd=directory, env=self.environment, log=directory / "log")
+
     digests = {}
 
     def digest(self, path):
@@ -308,9 +316,17 @@ def build_m(bench):
         )
         return run(["sh", script], env=bench.environment, log=directory / "log")
 
-    got = bench.compare("build-M", {"ours": ours, "mmdebstrap": mmdebstrap, "a2o": lambda directory: bench.apt2ostree(directory, "M", "image")})
+    sides = {"ours": ours, "mmdebstrap": mmdebstrap, "a2o": lambda directory: bench.apt2ostree(directory, "M", "image")}
+    if bench.apt2ostree_source:
+        sides["a2o-rules"] = lambda directory: bench.apt2ostree_rules(directory, "M")
+    got = bench.compare("build-M", sides)
     bench.ratio("build-M", "M from nothing / mmdebstrap extract, ostree commit", got["ours"], got["mmdebstrap"], 1 / 2, 1 / 3)
-    bench.ratio("build-M", "M from nothing / apt2ostree-like stage 1", got["ours"], got["a2o"], 1 / 8, 1 / 12)
+    # The bound is about apt2ostree; a script that is like it stands in for it.
+    bounds = (1 / 8, 1 / 12)
+    if bench.apt2ostree_source:
+        bench.ratio("build-M", "M from nothing / apt2ostree's own stage 1", got["ours"], got["a2o-rules"], *bounds)
+        bounds = (None,)
+    bench.ratio("build-M", "M from nothing / apt2ostree-like stage 1", got["ours"], got["a2o"], *bounds)
 
 
 def compose(bench, name, must, aim):
@@ -484,6 +500,7 @@ def main():
     for name in ("pintree", "mirror", "url", "work"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--floor")
+    parser.add_argument("--apt2ostree")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("rows", nargs="*")
     options = parser.parse_args()

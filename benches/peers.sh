@@ -9,6 +9,7 @@
 #   BENCH_DIR     where the mirror and all output lie (default: _bench)
 #   BENCH_RUNS    runs of each side (default: 5)
 #   PINTREE       the program (default: target/release/pintree, built if it is missing)
+#   APT2OSTREE    a copy of apt2ostree's source, for its own rules beside the script that is like them
 #   MIRROR_FROM   see mirror.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -29,4 +30,4 @@ running=$(benches/mirror.sh url "$dir" 2>/dev/null || true)
 url=$(benches/mirror.sh start "$dir")
 [ -n "$running" ] || trap 'benches/mirror.sh stop "$dir"' EXIT
 python3 benches/peers.py --pintree "$pintree" --mirror "$dir" --url "$url" --work "$dir/work.$$" --runs "${BENCH_RUNS:-5}" \
-  ${floor:+--floor "$floor"} "$@"
+  ${floor:+--floor "$floor"} ${APT2OSTREE:+--apt2ostree "$APT2OSTREE"} "$@"
