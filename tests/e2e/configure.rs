@@ -149,6 +149,9 @@ fn ids_are_recorded_once_and_never_shift() {
     project.ok(&["lock"]);
     project.run(&["build", "--until", "configured", "--locked"]).exits(1).says(&["zebra = { uid = "]);
     assert!(!project.lockfile().contains("[ids]"));
+    project.ok(&["ninja"]);
+    let plain = project.finish(project.command("ninja").args(["-f", "_build/build.ninja"])).exits(1);
+    assert!(plain.stdout.contains("no id is recorded for `zebra`\nhint: `pintree build` records ids"), "{}", plain.stdout);
     let first = build(&project);
     assert!(project.lockfile().contains("[ids]\nzebra = { uid = "), "{}", project.lockfile());
     let owner = |project: &Project| project.ostree(&["ls", "-d", &format!("image/main/root/{ARCH}/configured"), "/var/lib/zebra"]);
@@ -160,6 +163,10 @@ fn ids_are_recorded_once_and_never_shift() {
     build(&other);
     assert_eq!(owner(&other), zebra);
     assert!(other.lockfile().contains("ant = { uid = "), "{}", other.lockfile());
+    // An id for another image runs no script of this one again.
+    project.write("manifests/main.toml", &format!("{}[image.extra]\npackages = [\"ant\"]\n", project.read("manifests/main.toml")));
+    let ran = project.ok(&["build", "--until", "configured"]).says(&["Recorded `lockfiles/main.lock`: ant = { uid = "]);
+    assert!(ran.stderr.contains("configure main/extra") && !ran.stderr.contains("configure main/root"), "{}", ran.stderr);
     // The run that recorded and a run that found the ids give one commit.
     let again = configured(&archive, r#"["zebra"]"#);
     again.write("lockfiles/main.lock", &lock);
