@@ -2,8 +2,9 @@
 
 use super::{Error, Session, network};
 use crate::manifest::{self, Manifest};
-use crate::pkg::Trust;
+use crate::pkg::{Architecture, Trust};
 use crate::repo::{ARCHIVES, Cache, Client, ClientOptions, ErrorKind, Limit, MirrorSettings, Mirrors, Url, join, shown};
+use crate::sandbox;
 use crate::util::command::run_checked;
 use rustix::fs::{Mode, OFlags, XattrFlags};
 use std::collections::BTreeSet;
@@ -60,6 +61,7 @@ pub fn doctor(session: &mut Session<'_>) -> Vec<Finding> {
     for manifest in &manifests {
         found.extend(trust(manifest));
     }
+    found.extend(sandbox(session, &manifests));
     found.extend(mirrors(session, &manifests));
     found
 }
@@ -227,6 +229,24 @@ fn trust(manifest: &Manifest) -> Vec<Finding> {
         finding("trust", State::Note, format!("repository `{}` of `{}` is used without a signature", repo.name, manifest.name), "")
     })
     .collect()
+}
+
+/// Tries what maintainer scripts need: namespaces, owners, overlays, and an emulator for each architecture.
+fn sandbox(session: &Session<'_>, manifests: &[Manifest]) -> Vec<Finding> {
+    let architectures: BTreeSet<Architecture> =
+        manifests.iter().flat_map(|manifest| manifest.arches.iter().chain(&manifest.foreign_arches).cloned()).collect();
+    let architectures: Vec<Architecture> = architectures.into_iter().collect();
+    let found = sandbox::survey(&architectures, &place(session)).into_iter();
+    found
+        .map(|found| {
+            let state = match found.state {
+                sandbox::State::Ok => State::Ok,
+                sandbox::State::Note => State::Note,
+                sandbox::State::Missing => State::Missing,
+            };
+            Finding { subject: found.subject, state, text: found.text, mend: found.mend }
+        })
+        .collect()
 }
 
 /// Asks the first address of every repository for a `Release`.

@@ -4,7 +4,13 @@ use crate::environment::{Ran, TestEnv};
 
 /// What this machine has much or little of is taken out.
 fn told(ran: &Ran) -> String {
+    // How owners are kept depends on who runs the tests, and an architecture may be the host's own.
+    const VARYING: [&str; 3] = ["owners of files", "programs of amd64", "programs of armhf"];
     let line = |line: &str| match line.split_once(": ") {
+        Some((check, _)) if VARYING.iter().any(|varying| check.get(9..) == Some(varying)) => {
+            assert!(!check.starts_with("missing"), "{line}");
+            format!("ok       {}: [TEXT]\n", &check[9..])
+        }
         Some((check @ ("ok       ninja" | "ok       apt sources" | "note     apt sources" | "ok       free space"), _)) => {
             format!("{}: [TEXT]\n", check.replace("note", "ok  "))
         }
@@ -26,6 +32,11 @@ fn a_host_that_has_everything_is_well() {
     ok       clock: not behind any index that was read
     ok       manifests: 1 can be read
     ok       apt sources: [TEXT]
+    ok       namespaces: can be made
+    ok       owners of files: [TEXT]
+    ok       overlayfs: works in `_build`
+    ok       programs of amd64: [TEXT]
+    ok       programs of armhf: [TEXT]
     ok       mirror: file://[DIR]/www answers
     ");
     insta::assert_snapshot!(environment.run(&["--offline", "doctor"]).stdout.lines().last().unwrap(), @"note     mirror: not tried, because of --offline");
@@ -46,6 +57,11 @@ fn names_what_mends_it() {
     ok       clock: not behind any index that was read
     missing  manifests: cannot read `manifests/bad.toml` ► pintree lock --check says what is wrong in them
     ok       apt sources: [TEXT]
+    ok       namespaces: can be made
+    ok       owners of files: [TEXT]
+    ok       overlayfs: works in `_build`
+    ok       programs of amd64: [TEXT]
+    ok       programs of armhf: [TEXT]
     missing  mirror: file://[DIR]/www of repository `test`: `file://[DIR]/www/dists/stable/Release` does not exist ► pintree --mirror ARCHIVE=URL, or mirrors.toml; --offline uses what is there
     ");
     let json: serde_json::Value = serde_json::from_str(&environment.run(&["doctor", "--format", "json"]).stdout).unwrap();
