@@ -1,6 +1,8 @@
 //! What can go wrong while a tree is sealed.
 
 use super::check::Finding;
+use crate::sandbox::{self, Ended};
+use crate::step::{layer, log};
 use crate::store;
 use std::io;
 use std::path::PathBuf;
@@ -83,6 +85,30 @@ pub enum Error {
     /// The server reads no further files.
     #[error("`/etc/ssh/sshd_config` of the image does not include `/etc/ssh/sshd_config.d/*.conf`, where the first login is set up")]
     SshInclude,
+    /// The sandbox failed.
+    #[error(transparent)]
+    Sandbox(#[from] sandbox::Error),
+    /// The tree could not be laid out for scripts, or read back.
+    #[error(transparent)]
+    Layer(#[from] layer::Error),
+    /// A script that no kernel would run.
+    #[error("`{}` is neither a script that begins with `#!` nor a program", path.display())]
+    NoProgram {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A script failed.
+    #[error("the script `{}` failed: {ended}{}", path.display(), tail(output))]
+    Script {
+        /// The script.
+        path: PathBuf,
+        /// How it ended.
+        ended: Ended,
+        /// The last lines that it wrote.
+        output: String,
+        /// Where all that it wrote is kept.
+        log: PathBuf,
+    },
     /// The tree has what it must not have.
     #[error("{}", findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Findings {
@@ -161,6 +187,17 @@ pub enum KeyFault {
     /// It holds none.
     #[error("it holds no key")]
     Empty,
+}
+
+impl From<log::WriteError> for Error {
+    fn from(error: log::WriteError) -> Self {
+        Self::Io { action: "write the log", path: error.path, source: error.source }
+    }
+}
+
+fn tail(output: &str) -> String {
+    let output = output.trim_end();
+    if output.is_empty() { String::new() } else { format!("\n    {}", output.replace('\n', "\n    ")) }
 }
 
 impl Error {

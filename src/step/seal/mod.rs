@@ -17,6 +17,7 @@ mod permissions;
 mod presets;
 mod release;
 mod root;
+mod scripts;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ pub use error::{Error, KeyFault, OverlayFault, PermissionsFault};
 pub use settings::Settings;
 
 use crate::pkg::{Architecture, Permissions, Severity, Sha256, TreeCheck};
+use crate::step::configure::SCRIPTS;
 use crate::store::{Checksum, CommitParts, IMAGE_FORMAT, RefName, Repo, Tree, Value};
 use root::Root;
 use sha2::Digest as _;
@@ -40,6 +42,8 @@ pub struct Arguments {
     pub image: String,
     /// The architecture of the root filesystem.
     pub architecture: Architecture,
+    /// Further architectures inside it, in manifest order.
+    pub foreign: Vec<Architecture>,
     /// The digest of everything that the lockfile says of the image.
     pub identity: Sha256,
     /// The ref of the configured tree.
@@ -48,6 +52,14 @@ pub struct Arguments {
     pub target: RefName,
     /// Directories to lay over the tree, the last one wins.
     pub overlays: Vec<PathBuf>,
+    /// Programs to run in the sandbox, in their order.
+    pub scripts: Vec<PathBuf>,
+    /// The time that scripts are told, in seconds since 1970.
+    pub epoch: u64,
+    /// A directory for this step alone, on the repository's file system; only scripts need it.
+    pub work: PathBuf,
+    /// Where to write what scripts say.
+    pub log: PathBuf,
     /// What the manifest says of the system inside.
     pub settings: Settings,
     /// Owner and mode of single paths, without the slash in front.
@@ -92,9 +104,10 @@ fn seal(repo: &Repo, arguments: &Arguments) -> Result<Sealed, Error> {
     let keys = settings::apply(&mut root, &arguments.settings)?;
     presets::apply(&mut root)?;
     let settings = settings_digest(arguments, &keys);
+    let scripts = scripts::run(&mut root, configured.meta, arguments)?;
 
     let mut version = sha2::Sha256::new();
-    version.update(format!("{} {} {overlays} {settings}\n", arguments.identity.to_hex(), configured.tree));
+    version.update(format!("{} {} {overlays} {settings} {scripts}\n", arguments.identity.to_hex(), configured.tree));
     release::run(&mut root, &arguments.image, &hex(version)[..16])?;
     let findings = check::run(&mut root, &arguments.checks, arguments.project.as_deref())?;
     let (failures, findings): (Vec<_>, Vec<_>) = findings.into_iter().partition(|finding| finding.severity == Severity::Fail);
@@ -109,9 +122,10 @@ fn seal(repo: &Repo, arguments: &Arguments) -> Result<Sealed, Error> {
         .with("pintree.format", Value::U32(IMAGE_FORMAT))
         .with("pintree.identity", Value::String(arguments.identity.to_hex()))
         .with("pintree.overlays", Value::String(overlays))
-        .with("pintree.settings", Value::String(settings));
-    if let Some(scripts) = configured.metadata.get("pintree.scripts") {
-        commit = commit.with("pintree.scripts", scripts.clone());
+        .with("pintree.settings", Value::String(settings))
+        .with("pintree.user-scripts", Value::String(scripts));
+    if let Some(scripts) = configured.metadata.get(SCRIPTS) {
+        commit = commit.with(SCRIPTS, scripts.clone());
     }
     if let Some(kernel) = kernels.last() {
         // What `ostree commit --bootable` adds.

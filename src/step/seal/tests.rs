@@ -73,10 +73,15 @@ impl Set {
         let arguments = Arguments {
             image: "Kiosk".to_owned(),
             architecture: Architecture::parse("armhf").unwrap(),
+            foreign: vec![],
             identity: Sha256::of(b"pins"),
             configured,
             target: "image/m/i/armhf/sealed".parse().unwrap(),
             overlays: vec![],
+            scripts: vec![],
+            epoch: 1_577_836_800,
+            work: dir.path().join("work"),
+            log: dir.path().join("seal.log"),
             settings: Settings::default(),
             permissions: BTreeMap::new(),
             checks: BTreeMap::new(),
@@ -434,7 +439,7 @@ fn overlays_count_by_what_git_keeps() {
     assert_ne!(metadata(&none)["pintree.overlays"], metadata(&same)["pintree.overlays"]);
     assert_eq!(
         metadata(&none).keys().collect::<Vec<_>>(),
-        ["pintree.architecture", "pintree.format", "pintree.identity", "pintree.overlays", "pintree.settings"]
+        ["pintree.architecture", "pintree.format", "pintree.identity", "pintree.overlays", "pintree.settings", "pintree.user-scripts"]
     );
     assert!(!one.run().changed, "the ref names it already");
 }
