@@ -37,7 +37,7 @@ build: setup
 demo: build
 	$(PINTREE) build
 	@echo
-	@echo "look inside:   ostree --repo=_build/ostree ls -R image/demo/server/armhf/composed /etc"
+	@echo "look inside:   ostree --repo=_build/ostree ls -R image/demo/server/armhf/sealed /usr/etc"
 	@echo "build again:   $(PINTREE) build"
 
 test: setup

@@ -204,7 +204,7 @@ pub struct Build {
     #[command(flatten)]
     pub images: Images,
     /// Stop after this step
-    #[arg(long, value_enum, default_value_t = Until::Configured)]
+    #[arg(long, value_enum, default_value_t = Until::Sealed)]
     pub until: Until,
     /// How many steps use the processor at once; downloads run beside them (default: the number of cores)
     #[arg(short, long, value_name = "N")]
@@ -221,6 +221,8 @@ pub enum Until {
     Composed,
     /// The root filesystem after its packages' maintainer scripts have run
     Configured,
+    /// The image commit: with overlays, settings and scripts, in the form that OSTree deploys
+    Sealed,
 }
 
 /// A choice of images.
@@ -372,6 +374,8 @@ pub enum StepKind {
     Configure(StepConfigure),
     /// Remove scratch directories of steps that were killed
     Remove(StepRemove),
+    /// Turn a configured root filesystem into an image commit
+    Seal(StepSeal),
 }
 
 /// `pintree step import`
@@ -487,6 +491,71 @@ pub struct StepConfigure {
 pub struct StepRemove {
     /// What to remove
     pub paths: Vec<PathBuf>,
+}
+
+/// `pintree step seal`
+#[derive(Debug, Args)]
+pub struct StepSeal {
+    /// The OSTree repository
+    #[arg(long)]
+    pub store: PathBuf,
+    /// The directory of slots that all steps share
+    #[arg(long)]
+    pub slots: PathBuf,
+    /// A directory for this step alone, on the repository's file system
+    #[arg(long)]
+    pub work: PathBuf,
+    /// The image's architecture
+    #[arg(long)]
+    pub architecture: String,
+    /// A further architecture of the image (repeatable)
+    #[arg(long)]
+    pub foreign: Vec<String>,
+    /// The digest of everything the lockfile says of the image
+    #[arg(long)]
+    pub identity: String,
+    /// The time that scripts are told, in seconds since 1970
+    #[arg(long)]
+    pub epoch: u64,
+    /// The image's name
+    #[arg(long)]
+    pub image: String,
+    /// The ref of the configured root filesystem
+    #[arg(long)]
+    pub configured: String,
+    /// The ref to write
+    #[arg(long)]
+    pub target: String,
+    /// Where to write what scripts print
+    #[arg(long)]
+    pub log: PathBuf,
+    /// The digest of the files that are read, for ninja alone: the step reads the files
+    #[arg(long)]
+    pub inputs: Option<String>,
+    /// A directory to lay over the tree (repeatable, the last one wins)
+    #[arg(long)]
+    pub overlay: Vec<PathBuf>,
+    /// A program to run in the sandbox (repeatable)
+    #[arg(long)]
+    pub script: Vec<PathBuf>,
+    /// The system's name
+    #[arg(long)]
+    pub hostname: Option<String>,
+    /// The name of the time zone
+    #[arg(long)]
+    pub timezone: Option<String>,
+    /// The value of LANG
+    #[arg(long)]
+    pub locale: Option<String>,
+    /// A file of public keys for root (repeatable)
+    #[arg(long)]
+    pub authorized_keys: Vec<PathBuf>,
+    /// Owner and mode of a path: `PATH=USER:GROUP MODE` (repeatable)
+    #[arg(long)]
+    pub permissions: Vec<String>,
+    /// What becomes of findings: `CHECK=off`, `warn` or `fail` (repeatable)
+    #[arg(long)]
+    pub check: Vec<String>,
 }
 
 /// `pintree util`

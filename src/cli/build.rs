@@ -16,6 +16,9 @@ pub fn run(global: &Global, args: &Build, ui: &mut Ui) -> Result<Exit, Error> {
         archives: args.keep_archives.clone(),
     };
     let report = build::build(&mut super::session(global, ui), &options)?;
+    for warning in &report.warnings {
+        ui.warn(warning);
+    }
     if report.steps == 0 {
         ui.note("nothing to do");
     } else {
@@ -40,7 +43,7 @@ pub fn run(global: &Global, args: &Build, ui: &mut Ui) -> Result<Exit, Error> {
                 })
                 .collect();
             super::pretty(
-                &json!({"images": images, "steps": report.steps, "downloaded": report.downloaded, "seconds": report.time.as_secs_f64()}),
+                &json!({"images": images, "steps": report.steps, "downloaded": report.downloaded, "warnings": report.warnings, "seconds": report.time.as_secs_f64()}),
             )
         }
         Format::Markdown => {
@@ -78,6 +81,7 @@ fn stage(until: Until) -> build::Stage {
     match until {
         Until::Composed => build::Stage::Composed,
         Until::Configured => build::Stage::Configured,
+        Until::Sealed => build::Stage::Sealed,
     }
 }
 

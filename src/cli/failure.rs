@@ -5,7 +5,7 @@ use super::step::{self, StepError};
 use crate::ops::Error;
 use crate::repo::{self, ErrorKind};
 use crate::sandbox;
-use crate::step::{compose, configure, import, layer};
+use crate::step::{compose, configure, import, layer, seal};
 use serde_json::json;
 use std::error::Error as StdError;
 
@@ -22,6 +22,7 @@ pub fn exit(error: &Error) -> Exit {
         | Error::UnknownPackage { .. }
         | Error::NotBuilt { .. }
         | Error::Architecture { .. }
+        | Error::NoInput { .. }
         | Error::Starter(_)
         | Error::Manifest(_) => Exit::Usage,
         Error::Stale { .. } | Error::WouldChange { .. } | Error::NotInImage { .. } | Error::Unrecorded { .. } => Exit::Findings,
@@ -137,6 +138,7 @@ pub fn step(error: &StepError) -> (Exit, bool) {
         StepError::Compose(compose) if compose.is_integrity() => (Exit::Integrity, false),
         StepError::Compose(compose::Error::Clashes { .. }) => (Exit::Step, false),
         StepError::Configure(error) => (configure_exit(error), false),
+        StepError::Seal(error) => (seal_exit(error), false),
         StepError::Repo(error) => (repo_exit(error), false),
         StepError::DeadNetwork { .. } => (Exit::Network, false),
         StepError::Argument { .. } => (Exit::Usage, false),
@@ -158,6 +160,19 @@ fn configure_exit(error: &configure::Error) -> Exit {
         | Error::IdTwice { .. }
         | Error::Layer(layer::Error::Special { .. }) => Exit::Step,
         _ => Exit::Other,
+    }
+}
+
+fn seal_exit(error: &seal::Error) -> Exit {
+    use seal::Error;
+    match error {
+        Error::Sandbox(sandbox::Error::Lack(_)) | Error::Layer(layer::Error::Sandbox(sandbox::Error::Lack(_))) => Exit::Host,
+        Error::Store(error) if error.is_integrity() => Exit::Integrity,
+        Error::Store(_) | Error::Sandbox(_) | Error::Io { action: "write the log" | "create", .. } => Exit::Other,
+        Error::Layer(layer::Error::Special { .. }) => Exit::Step,
+        Error::Layer(_) => Exit::Other,
+        // What the manifest or its overlays ask for cannot be done with this tree.
+        _ => Exit::Step,
     }
 }
 
@@ -183,6 +198,7 @@ pub fn step_hints(error: &StepError) -> Vec<String> {
         }
         StepError::Repo(error) => error.hint().into_iter().collect(),
         StepError::Configure(error) => configure_hints(error),
+        StepError::Seal(error) => seal_hints(error),
         _ => vec![],
     }
 }
@@ -196,6 +212,35 @@ fn configure_hints(error: &configure::Error) -> Vec<String> {
         Error::Script { log, .. } => vec![format!("all that the scripts printed is in `{}`", log.display())],
         Error::Unrecorded { .. } => vec!["`pintree build` records ids; or give them in the manifest's `[ids]`".to_owned()],
         Error::NoDebconf => vec!["add `debconf` to the image's packages, or remove the manifest's `debconf`".to_owned()],
+        _ => vec![],
+    }
+}
+
+fn seal_hints(error: &seal::Error) -> Vec<String> {
+    use seal::{Error, OverlayFault, PermissionsFault};
+    let one = |text: &str| vec![text.to_owned()];
+    match error {
+        Error::Sandbox(sandbox::Error::Lack(lack)) | Error::Layer(layer::Error::Sandbox(sandbox::Error::Lack(lack))) => {
+            vec![lack.mend.clone(), "`pintree doctor` tells what else this host lacks".to_owned()]
+        }
+        Error::Script { log, .. } => vec![format!("all that the scripts printed is in `{}`", log.display())],
+        Error::NoProgram { .. } => one("begin the script with `#!/bin/sh`"),
+        Error::Timezone { installed: false, .. } => one("add `tzdata` to the image's packages"),
+        Error::Timezone { .. } => one("zones are named as below `/usr/share/zoneinfo`: `Europe/Berlin`, `Etc/UTC`"),
+        Error::Locale { .. } => one("add `locales-all` to the image's packages, or `locales` and an answer in `debconf`"),
+        Error::NoSshServer => one("add `openssh-server` to the image's packages"),
+        Error::SshInclude => one("put `Include /etc/ssh/sshd_config.d/*.conf` at the top of the overlay's `etc/ssh/sshd_config`"),
+        Error::Key { fault: seal::KeyFault::Private, .. } => one("name the file with the public key, which ends in `.pub`"),
+        Error::Overlay { fault: OverlayFault::FileOverDirectory { .. } | OverlayFault::DirectoryOverFile { .. }, .. } => {
+            one("rename the overlay's file, or remove what is in its way in a script")
+        }
+        Error::Permissions { fault: PermissionsFault::Missing, .. } => {
+            one("only what packages and overlays bring can get an owner and mode")
+        }
+        Error::Permissions { fault: PermissionsFault::User { .. } | PermissionsFault::Group { .. }, .. } => {
+            one("write a number, or add the package that makes the name")
+        }
+        Error::Findings { .. } => one("mend it with an overlay, `permissions` or a script, or say `\"warn\"` in the image's `checks`"),
         _ => vec![],
     }
 }

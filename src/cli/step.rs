@@ -1,13 +1,13 @@
 //! `pintree step`: one step of a build, as ninja runs it.
 
-use super::args::{Step, StepCompose, StepConfigure, StepImport, StepKind, StepRemove};
+use super::args::{Step, StepCompose, StepConfigure, StepImport, StepKind, StepRemove, StepSeal};
 use super::{Exit, failure};
 use crate::ops::network;
 use crate::pkg::Architecture;
 use crate::repo::{Client, ErrorKind, Mirrors, Url};
 use crate::sandbox::{self, Sandbox};
 use crate::step::outcome::{self, Outcome};
-use crate::step::{compose, configure, import};
+use crate::step::{compose, configure, import, seal};
 use crate::store::Repo;
 use crate::util::slots::{SlotKind, Slots};
 use std::error::Error;
@@ -44,6 +44,9 @@ pub enum StepError {
     /// Something could not be removed.
     #[error(transparent)]
     Sandbox(#[from] sandbox::Error),
+    /// Seal failed.
+    #[error(transparent)]
+    Seal(#[from] seal::Error),
     /// The repository's base URLs are unknown.
     #[error(transparent)]
     Repo(#[from] crate::repo::Error),
@@ -67,13 +70,19 @@ const CONNECTIONS: usize = 8;
 
 /// Runs the step, leaves its outcome for the build, and prints what went wrong.
 pub fn run(step: &Step) -> Exit {
+    let mut warnings = vec![];
     let (name, result) = match &step.step {
         StepKind::Remove(args) => ("remove".to_owned(), run_remove(args).map(|()| 0)),
         StepKind::Import(args) => (format!("import {} {} {}", args.package, args.version, args.architecture), run_import(args)),
         StepKind::Compose(args) => (format!("compose {}", args.target), run_compose(args).map(|()| 0)),
         StepKind::Configure(args) => (format!("configure {}", args.target), run_configure(args).map(|()| 0)),
+        StepKind::Seal(args) => (format!("seal {}", args.target), run_seal(args, &mut warnings).map(|()| 0)),
     };
-    let mut outcome = Outcome { step: name, ..Outcome::default() };
+    let in_build = std::env::var_os(outcome::VARIABLE).is_some();
+    for warning in warnings.iter().filter(|_| !in_build) {
+        eprint(&format!("warning: {warning}"), &[]);
+    }
+    let mut outcome = Outcome { step: name, warnings, ..Outcome::default() };
     let exit = match result {
         Ok(downloaded) => {
             outcome.downloaded = downloaded;
@@ -86,7 +95,7 @@ pub fn run(step: &Step) -> Exit {
             outcome.message = failure::plain(&error);
             match error {
                 // The build that runs this step records the ids and runs it again.
-                StepError::Configure(configure::Error::Unrecorded { names }) if std::env::var_os(outcome::VARIABLE).is_some() => {
+                StepError::Configure(configure::Error::Unrecorded { names }) if in_build => {
                     outcome.unrecorded = names;
                 }
                 error => eprint(&outcome.message, &failure::step_hints(&error)),
@@ -207,6 +216,52 @@ fn run_configure(args: &StepConfigure) -> Result<(), StepError> {
 fn run_remove(args: &StepRemove) -> Result<(), StepError> {
     let sandbox = Sandbox::enter(&sandbox::Options::default())?;
     args.paths.iter().try_for_each(|path| sandbox.remove_all(path)).map_err(StepError::from)
+}
+
+fn run_seal(args: &StepSeal, warnings: &mut Vec<String>) -> Result<(), StepError> {
+    let malformed = |what, value: &str| StepError::Argument { what, value: value.to_owned() };
+    let architecture = |name: &String| Architecture::parse(name).ok_or_else(|| malformed("architecture", name));
+    let reference = |name: &String| name.parse().map_err(|_| malformed("ref", name));
+    let permissions = |text: &String| {
+        let (path, permissions) = text.rsplit_once('=')?;
+        Some((path.to_owned(), permissions.parse().ok()?))
+    };
+    let check = |text: &String| {
+        let (check, severity) = text.split_once('=')?;
+        Some((check.parse().ok()?, severity.parse().ok()?))
+    };
+    let arguments = seal::Arguments {
+        image: args.image.clone(),
+        architecture: architecture(&args.architecture)?,
+        foreign: args.foreign.iter().map(architecture).collect::<Result<_, _>>()?,
+        identity: args.identity.parse().map_err(|_| malformed("SHA-256 digest", &args.identity))?,
+        configured: reference(&args.configured)?,
+        target: reference(&args.target)?,
+        overlays: args.overlay.clone(),
+        scripts: args.script.clone(),
+        epoch: args.epoch,
+        work: args.work.clone(),
+        log: args.log.clone(),
+        settings: seal::Settings {
+            hostname: args.hostname.clone(),
+            timezone: args.timezone.clone(),
+            locale: args.locale.clone(),
+            authorized_keys: args.authorized_keys.clone(),
+        },
+        permissions: args
+            .permissions
+            .iter()
+            .map(|text| permissions(text).ok_or_else(|| malformed("permission", text)))
+            .collect::<Result<_, _>>()?,
+        checks: args.check.iter().map(|text| check(text).ok_or_else(|| malformed("check", text))).collect::<Result<_, _>>()?,
+        // `/home` or `/src` alone stand in too many files that mean something else.
+        project: std::env::current_dir().ok().filter(|directory| directory.components().count() > 2),
+    };
+    let _slot = processor(&args.slots).acquire().map_err(|source| StepError::Io { doing: "lock", path: args.slots.clone(), source })?;
+    let store = Repo::open(&args.store).map_err(seal::Error::from)?;
+    let sealed = seal::run(&store, &arguments)?;
+    warnings.extend(sealed.findings.iter().map(|finding| format!("`{}`: {finding}", args.image)));
+    Ok(())
 }
 
 fn processor(directory: &Path) -> Slots {

@@ -41,6 +41,8 @@ pub struct Report {
     pub steps: usize,
     /// Bytes that came over the network.
     pub downloaded: u64,
+    /// What steps found that stopped nothing.
+    pub warnings: Vec<String>,
     /// How long it took.
     pub time: Duration,
 }
@@ -107,6 +109,7 @@ pub fn build(session: &mut Session<'_>, options: &Options) -> Result<Report, Err
         let mut plan = work.plan()?;
         settle_files(session, &store, &mut plan)?;
         let sources = write_files(session, &work, &plan, options.until, &site)?;
+        refuse_absent(session.project.root(), &plan, options.until)?;
         if session.offline {
             refuse_missing(&store, &plan, &sources, options.archives.as_deref())?;
         }
@@ -122,9 +125,10 @@ pub fn build(session: &mut Session<'_>, options: &Options) -> Result<Report, Err
         }
     };
     drop(guard);
+    let warnings: Vec<String> = outcomes.iter().flat_map(|outcome| outcome.warnings.iter().cloned()).collect();
     let images = plan.composes.iter().map(|compose| built(&store, &plan, compose, options.until)).collect::<Result<_, _>>()?;
     let downloaded = outcomes.iter().map(|outcome| outcome.downloaded).sum();
-    Ok(Report { images, steps: outcomes.len(), downloaded, time: start.elapsed() })
+    Ok(Report { images, steps: outcomes.len(), downloaded, warnings, time: start.elapsed() })
 }
 
 /// Writes the build file without running it; gives its path.
@@ -166,6 +170,16 @@ fn settle_files(session: &Session<'_>, store: &Repo, plan: &mut Plan) -> Result<
         if import.inputs.is_empty() && import.from.is_empty() && store.read_ref(&RefName::deb(digest))?.is_none() {
             let package = format!("{} {} {}", import.name, import.version, import.architecture);
             return Err(Error::NoLocalFile { path: first.into(), package });
+        }
+    }
+    Ok(())
+}
+
+/// Names files of the project that an image needs and nothing makes: in a build of its own there are no rules but ours.
+fn refuse_absent(root: &Path, plan: &Plan, until: Stage) -> Result<(), Error> {
+    for seal in plan.seals.iter().filter(|_| until == Stage::Sealed) {
+        if let Some(path) = seal.additions.inputs.iter().find(|path| !root.join(path).exists()) {
+            return Err(Error::NoInput { image: seal.image.clone(), path: root.join(path) });
         }
     }
     Ok(())

@@ -308,6 +308,14 @@ pub enum Error {
         /// The architecture.
         architecture: Architecture,
     },
+    /// A file that the manifest names is not there.
+    #[error("image `{image}` needs `{}`, which does not exist", path.display())]
+    NoInput {
+        /// The image.
+        image: String,
+        /// The overlay, script or key file.
+        path: PathBuf,
+    },
     /// A build ended well and left no ref: a fault of this program.
     #[error("the build ended well, but there is no ref `{reference}`")]
     NoRef {

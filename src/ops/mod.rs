@@ -3,6 +3,7 @@
 //! Functions take a [`Session`] and options, and return values. They never print: long work tells its progress through
 //! [`Talk`].
 
+mod additions;
 pub mod build;
 mod choice;
 mod difference;

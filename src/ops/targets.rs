@@ -4,9 +4,9 @@ use super::{Error, ids};
 use crate::lock::Lockfile;
 use crate::manifest::Manifest;
 use crate::pkg::Architecture;
-use crate::plan::Target;
+use crate::plan::{Additions, Target};
 
-/// The target of one image for one architecture.
+/// The target of one image for one architecture, without the files of the project that are added to it.
 pub fn target(manifest: &Manifest, lockfile: &Lockfile, image: &str, architecture: &Architecture) -> Result<Target, Error> {
     let settings = manifest.flatten(image).map(|resolved| resolved.settings()).unwrap_or_default();
     Ok(Target {
@@ -20,6 +20,7 @@ pub fn target(manifest: &Manifest, lockfile: &Lockfile, image: &str, architectur
         epoch: manifest.epoch,
         debconf: settings.debconf,
         ids: ids::fixed(manifest, lockfile),
+        additions: Additions::default(),
     })
 }
 

@@ -6,7 +6,7 @@
 //! other one again.
 
 use super::choice::Chosen;
-use super::{Error, Session, ids, leftovers, lock, targets};
+use super::{Error, Session, additions, ids, leftovers, lock, targets};
 use crate::lock::{Id, Lockfile, id_line};
 use crate::plan::{self, Configure, Plan};
 use crate::step::outcome::{Outcome, Unrecorded};
@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 /// Chosen images with their lockfiles.
 pub struct Work {
     pub chosen: Vec<(Chosen, Lockfile)>,
+    /// The project's directory.
+    root: PathBuf,
     /// Where the names that each image is given ids for are kept, one file an image.
     directory: PathBuf,
     /// Names that scripts have asked for in this run, by the ref of the configured image.
@@ -31,7 +33,8 @@ impl Work {
             let lockfile = lock::current(session, &chosen.manifest, locked)?;
             with_lockfiles.push((chosen, lockfile));
         }
-        Ok(Self { chosen: with_lockfiles, directory: session.project.generated().join("ids"), asked: BTreeMap::new() })
+        let (root, directory) = (session.project.root().to_owned(), session.project.generated().join("ids"));
+        Ok(Self { chosen: with_lockfiles, root, directory, asked: BTreeMap::new() })
     }
 
     /// Keeps the names that images are given ids for in another directory.
@@ -45,7 +48,11 @@ impl Work {
         for (chosen, lockfile) in &self.chosen {
             for (image, arches) in &chosen.images {
                 for architecture in arches {
-                    wanted.push(targets::target(&chosen.manifest, lockfile, image, architecture)?);
+                    let mut target = targets::target(&chosen.manifest, lockfile, image, architecture)?;
+                    if let Some(resolved) = chosen.manifest.flatten(image) {
+                        target.additions = additions::additions(&self.root, &resolved)?;
+                    }
+                    wanted.push(target);
                 }
             }
         }

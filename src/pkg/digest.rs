@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// A SHA-256 digest: 32 bytes, displayed as 64 lower-case hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Sha256(pub [u8; 32]);
 
 /// The text is not 64 lower-case hexadecimal digits.

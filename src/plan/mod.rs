@@ -1,11 +1,11 @@
 //! Pins of every image ► the graph of edges that a build needs, still free of ninja's syntax.
 //!
 //! Takes [`Target`]s, one for each image and architecture, and gives a [`Plan`]: one [`Import`] for each package file,
-//! shared by all images, and one [`Compose`] and one [`Configure`] for each target. Pure: what exists already is ninja's
+//! shared by all images, and one [`Compose`], one [`Configure`] and one [`Seal`] for each target. Pure: what exists already is ninja's
 //! question.
 
 use crate::lock::Id;
-use crate::pkg::{Architecture, Pin, Sha256};
+use crate::pkg::{Architecture, Permissions, Pin, Severity, Sha256, TreeCheck};
 use crate::store::{IMAGE_FORMAT, RefName};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,6 +32,33 @@ pub struct Target {
     pub debconf: Vec<String>,
     /// Numbers of users and groups that scripts make, by name; part of no image's identity.
     pub ids: BTreeMap<String, Id>,
+    /// What the manifest adds to the configured tree.
+    pub additions: Additions,
+}
+
+/// What a manifest adds to a configured tree.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Additions {
+    /// Directories to lay over the tree, the last one wins.
+    pub overlays: Vec<String>,
+    /// Programs to run in the sandbox, in their order.
+    pub scripts: Vec<String>,
+    /// The system's name.
+    pub hostname: Option<String>,
+    /// The name of the time zone.
+    pub timezone: Option<String>,
+    /// The value of `LANG`.
+    pub locale: Option<String>,
+    /// Files with public keys of those who may log in as root.
+    pub authorized_keys: Vec<String>,
+    /// Owner and mode of single paths, without the slash in front.
+    pub permissions: BTreeMap<String, Permissions>,
+    /// What becomes of findings in the finished tree, where that is not the default.
+    pub checks: BTreeMap<TreeCheck, Severity>,
+    /// Every file of the project that is read for it, directories of overlays included.
+    pub inputs: Vec<String>,
+    /// The digest of what these files were when the plan was made: what was removed since the last one shows here only.
+    pub digest: Sha256,
 }
 
 /// The work that a set of targets implies.
@@ -43,6 +70,8 @@ pub struct Plan {
     pub composes: Vec<Compose>,
     /// One edge for each image and architecture, in the same order.
     pub configures: Vec<Configure>,
+    /// One edge for each image and architecture, in the same order.
+    pub seals: Vec<Seal>,
 }
 
 /// How far an image is: what its refs end in.
@@ -51,8 +80,10 @@ pub enum Stage {
     /// Its packages are merged into one tree, and none of their scripts has run.
     Composed,
     /// Maintainer scripts have run.
-    #[default]
     Configured,
+    /// It is an image commit: what the manifest adds is in it, and OSTree can deploy it.
+    #[default]
+    Sealed,
 }
 
 impl Stage {
@@ -61,6 +92,7 @@ impl Stage {
         match self {
             Self::Composed => "composed",
             Self::Configured => "configured",
+            Self::Sealed => "sealed",
         }
     }
 }
@@ -141,6 +173,29 @@ pub struct Configure {
     pub packages: Vec<Sha256>,
 }
 
+/// A configured root filesystem to turn into an image commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seal {
+    /// The manifest's name.
+    pub manifest: String,
+    /// The image's name.
+    pub image: String,
+    /// The architecture of the root filesystem.
+    pub architecture: Architecture,
+    /// Further architectures inside the root, in manifest order.
+    pub foreign: Vec<Architecture>,
+    /// The ref that holds the tree before.
+    pub configured: RefName,
+    /// The ref that the edge writes.
+    pub reference: RefName,
+    /// The identity of the configured tree.
+    pub identity: Sha256,
+    /// `SOURCE_DATE_EPOCH` of scripts, in seconds.
+    pub epoch: u64,
+    /// What the manifest adds.
+    pub additions: Additions,
+}
+
 impl Plan {
     /// The refs of all images at a stage, in the order of [`Plan::composes`].
     pub fn references(&self, stage: Stage) -> impl Iterator<Item = RefName> + '_ {
@@ -153,7 +208,8 @@ impl Plan {
     pub fn results(&self) -> impl Iterator<Item = (Stage, RefName, Sha256)> + '_ {
         let composed = self.composes.iter().map(|compose| (Stage::Composed, compose.reference.clone(), compose.identity));
         let configured = self.configures.iter().map(|configure| (Stage::Configured, configure.reference.clone(), configure.identity));
-        composed.chain(configured)
+        let sealed = self.seals.iter().map(|seal| (Stage::Sealed, seal.reference.clone(), seal.identity));
+        composed.chain(configured).chain(sealed)
     }
 }
 
@@ -199,10 +255,22 @@ pub fn plan(targets: impl IntoIterator<Item = Target>) -> Plan {
             identity,
             packages,
         };
+        let identity = configured_identity(&identity, target.epoch, &target.debconf);
+        plan.seals.push(Seal {
+            configured: reference(Stage::Configured),
+            reference: reference(Stage::Sealed),
+            manifest: target.manifest.clone(),
+            image: target.image.clone(),
+            architecture: target.architecture.clone(),
+            foreign: compose.foreign.clone(),
+            identity,
+            epoch: target.epoch,
+            additions: target.additions,
+        });
         plan.configures.push(Configure {
             composed: compose.reference.clone(),
             reference: reference(Stage::Configured),
-            identity: configured_identity(&identity, target.epoch, &target.debconf),
+            identity,
             manifest: target.manifest,
             image: target.image,
             architecture: target.architecture,
@@ -216,6 +284,7 @@ pub fn plan(targets: impl IntoIterator<Item = Target>) -> Plan {
     }
     plan.composes.sort();
     plan.configures.sort_by(|a, b| (&a.manifest, &a.image, &a.architecture).cmp(&(&b.manifest, &b.image, &b.architecture)));
+    plan.seals.sort_by(|a, b| (&a.manifest, &a.image, &a.architecture).cmp(&(&b.manifest, &b.image, &b.architecture)));
     plan
 }
 
@@ -273,6 +342,7 @@ mod tests {
             epoch: 1_577_836_800,
             debconf: vec![],
             ids: BTreeMap::new(),
+            additions: Additions::default(),
         }
     }
 

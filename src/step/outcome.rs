@@ -26,6 +26,9 @@ pub struct Outcome {
     /// Bytes that came over the network.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub downloaded: u64,
+    /// What the build should tell although nothing failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Users and groups that scripts made and that have no number yet, by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unrecorded: Vec<Unrecorded>,

@@ -148,7 +148,7 @@ fn results_go_to_stdout_and_talk_to_stderr() {
     let project = Project::new(&archive, universe::ONE);
     let ran = project.ok(&["build"]);
     let words: Vec<&str> = ran.stdout.split(' ').collect();
-    assert_eq!((words[0], words[1].len(), ran.stdout.lines().count()), ("image/main/root/armhf/configured", 64, 1), "{}", ran.stdout);
+    assert_eq!((words[0], words[1].len(), ran.stdout.lines().count()), ("image/main/root/armhf/sealed", 64, 1), "{}", ran.stdout);
     let quiet = project.ok(&["-q", "build"]);
     assert_eq!(quiet.stderr, "");
     let path = project.ok(&["ninja"]).stdout;

@@ -22,6 +22,7 @@ mod real;
 mod rebuild;
 mod repositories;
 mod reproducible;
+mod seal;
 mod trust;
 mod universe;
 mod updates;

@@ -101,8 +101,11 @@ fn temporary(root: &mut Root<'_>) -> Result<(), Error> {
 fn move_state(root: &mut Root<'_>, name: &str, to: &str, target: &str, mode: u32) -> Result<(), Error> {
     match root.tree.get(root.repo, name)? {
         Some(Entry::Directory(_)) => {
-            if root.tree.get(root.repo, to)?.is_some() {
-                return Err(Error::Occupied { from: name.to_owned(), to: to.to_owned() });
+            match root.tree.entries(root.repo, to)? {
+                // base-files has an empty `/var/opt`.
+                Some(entries) if entries.is_empty() => drop(root.tree.remove(root.repo, to)?),
+                None if root.tree.get(root.repo, to)?.is_none() => {}
+                _ => return Err(Error::Occupied { from: name.to_owned(), to: to.to_owned() }),
             }
             root.tree.rename(root.repo, name, to, Some(root.plain))?;
         }

@@ -191,6 +191,7 @@ fn gives_the_tree_the_form_that_ostree_deploys() {
     let set = Set::new(&[
         ("root/.bashrc", "PS1=#\n"),
         ("opt/", ""),
+        ("var/opt/", ""),
         ("usr/local/lib/python3/", "2775 0:50"),
         ("var/log/wtmp", "0664 0:43 "),
         ("var/www/", "0755 33:33"),
@@ -222,7 +223,7 @@ fn gives_the_tree_the_form_that_ostree_deploys() {
     usr/etc/os-release -> ../usr/lib/os-release
     usr/etc/passwd 0644 0:0 "root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33::/var/www:/usr/sbin/nologin\n"
     usr/lib/ 0755 0:0
-    usr/lib/os-release 0644 0:0 "ID=debian\nVERSION_ID=12\nVARIANT_ID=kiosk\nIMAGE_ID=kiosk\nIMAGE_VERSION=c3ea758e028259a4\n"
+    usr/lib/os-release 0644 0:0 "ID=debian\nVERSION_ID=12\nVARIANT_ID=kiosk\nIMAGE_ID=kiosk\nIMAGE_VERSION=90c2ae22728052e3\n"
     usr/lib/os-release.distrib 0644 0:0 "ID=debian\nVERSION_ID=12"
     usr/lib/sysimage/ 0755 0:0
     usr/lib/sysimage/dpkg/ 0755 0:0
