@@ -61,3 +61,20 @@ ref=image/demo/$image/$arch/composed
 commit() { cat "$1/_build/ostree/refs/heads/$ref" 2>/dev/null || echo none; }
 # steps LOG: how many steps a `build --format json` ran.
 steps() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["steps"])' "$1"; }
+
+# with_stage STAGE: what `commit` reads from here on.
+with_stage() { ref=image/demo/$image/$arch/$1; }
+
+# The image of the second comparison, as a manifest `net` with the same repository.
+network_image() {
+  mkdir -p "$1/manifests"
+  sed -n '/^\[image/q;p' "$1/manifests/demo.toml" >"$1/manifests/net.toml"
+  printf '[image.network]\npackages = ["python3", "ca-certificates", "dbus", "network-manager"]\n' >>"$1/manifests/net.toml"
+}
+
+# pins PROJECT MANIFEST: NAME=VERSION of every package, one a line.
+pins() {
+  "$pintree" -C "$1" --format json lock "manifests/$2.toml" 2>/dev/null | python3 -c '
+import json, sys
+print(*sorted(f"{pin[\"name\"]}={pin[\"version\"]}" for pin in json.load(sys.stdin)["images"][0]["packages"]), sep="\n")'
+}
