@@ -100,8 +100,8 @@ struct Set {
     /// `name:architecture` of each.
     keys: Vec<String>,
     info_names: BTreeMap<String, String>,
-    /// `name:architecture.script` of every script.
-    scripts: BTreeSet<String>,
+    /// Every script, as `name:architecture.script`, and its length.
+    scripts: BTreeMap<String, u64>,
     unpacking: BTreeMap<String, Unpacking>,
     triggers: Triggers,
     needs: Needs,
@@ -111,17 +111,19 @@ impl Set {
     fn read(repo: &Repo, packages: Vec<Package>) -> Result<Self, Error> {
         let keys: Vec<String> = packages.iter().map(|package| format!("{}:{}", package.name, package.architecture)).collect();
         let info_names = keys.iter().zip(&packages).map(|(key, package)| (key.clone(), package.info_name())).collect();
-        let mut scripts = BTreeSet::new();
+        let mut scripts = BTreeMap::new();
         let (mut triggers, mut unpacking) = (Triggers::default(), BTreeMap::new());
         for (key, package) in keys.iter().zip(&packages) {
             let mut tree = Tree::read(repo, &package.tree)?;
             let member = |name: &str| format!("{DATABASE}/info/{}.{name}", package.info_name());
             for script in ["preinst", "postinst"] {
-                if tree.get(repo, &member(script))?.is_some() {
-                    scripts.insert(format!("{key}.{script}"));
+                if let Some(Entry::File(file)) = tree.get(repo, &member(script))?
+                    && let FileKind::Regular(length) = repo.read_file_meta(&file)?.kind
+                {
+                    scripts.insert(format!("{key}.{script}"), length);
                 }
             }
-            if scripts.contains(&format!("{key}.preinst")) {
+            if scripts.contains_key(&format!("{key}.preinst")) {
                 let prefix = format!("{}.", package.info_name());
                 let members = tree.names(repo, &format!("{DATABASE}/info"))?;
                 let members = members.iter().filter_map(|name| name.strip_prefix(&prefix)).filter(|name| *name != "list");
@@ -134,10 +136,10 @@ impl Set {
         Ok(Self { packages, keys, info_names, scripts, unpacking, triggers, needs })
     }
 
-    fn weights(&self) -> Vec<usize> {
-        let scripts =
-            |key: &String| ["preinst", "postinst"].iter().filter(|script| self.scripts.contains(&format!("{key}.{script}"))).count();
-        self.keys.iter().map(scripts).collect()
+    /// The length of each package's scripts.
+    fn weights(&self) -> Vec<u64> {
+        let length = |key: &String| ["preinst", "postinst"].iter().filter_map(|script| self.scripts.get(&format!("{key}.{script}"))).sum();
+        self.keys.iter().map(length).collect()
     }
 
     fn dpkg_version(&self) -> &str {
@@ -409,13 +411,13 @@ impl<'a> Run<'a> {
 
 /// A root in which scripts are counted and not run.
 struct Dry<'a> {
-    known: &'a BTreeSet<String>,
+    known: &'a BTreeMap<String, u64>,
     called: bool,
 }
 
 impl engine::Root for Dry<'_> {
     fn has(&self, package: &str, script: &str) -> bool {
-        self.known.contains(&format!("{package}.{script}"))
+        self.known.contains_key(&format!("{package}.{script}"))
     }
 
     fn write_status(&mut self, _: &str) -> Result<(), Error> {

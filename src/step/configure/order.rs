@@ -1,18 +1,18 @@
 //! In which order packages are configured, and where a checkpoint may stand.
 //!
 //! The order depends on the set of packages alone. What is essential comes first, with what it needs. Then come the
-//! packages that no other package of the image needs, each with what it needs and is not there yet: those with the most
-//! maintainer scripts first, so that a small package that somebody adds to an image comes late, and all before it is
-//! taken from a checkpoint.
+//! packages that no other package of the image needs, each with what it needs and is not there yet: those with the longest
+//! maintainer scripts first, those without any last. A package that somebody adds to an image comes late that way, and all
+//! before it is taken from a checkpoint.
 
 use super::super::compose::Package;
 use crate::pkg::{ArchQualifier, Relation};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
-/// A tail of packages with fewer scripts than this together shares the last stage: a stage of its own costs more than
-/// running them again.
-const OWN_STAGE: usize = 3;
+/// Packages whose scripts are shorter than this together, in bytes, share a stage: one of their own would cost more than
+/// running them again now and then. The time that scripts take is not known before; their length goes with it.
+const OWN_STAGE: u64 = 2048;
 
 /// Packages that are unpacked together and then configured one after the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,8 +130,8 @@ fn relations(package: &Package, field: &str) -> Vec<Vec<Relation>> {
     package.stanza.get(field).and_then(|value| Relation::parse_field(value).ok()).unwrap_or_default()
 }
 
-/// Puts packages into stages. `weights` is the number of maintainer scripts that configuring each package runs.
-pub(super) fn stages(packages: &[Package], needs: &Needs, weights: &[usize]) -> Vec<Stage> {
+/// Puts packages into stages. `weights` is the length of the maintainer scripts of each package, in bytes.
+pub(super) fn stages(packages: &[Package], needs: &Needs, weights: &[u64]) -> Vec<Stage> {
     let mut done: BTreeSet<usize> = BTreeSet::new();
     let mut stages = vec![];
     let nothing = BTreeSet::new();
@@ -156,10 +156,11 @@ pub(super) fn stages(packages: &[Package], needs: &Needs, weights: &[usize]) -> 
     roots.sort_by(|a, b| packages[*a].order(&packages[*b]));
     let size = |root: usize, done: &BTreeSet<usize>| {
         let closure = needs.closure(root, done);
-        (closure.iter().map(|index| weights[*index]).sum::<usize>(), closure.len())
+        (closure.iter().map(|index| weights[*index]).sum::<u64>(), closure.len())
     };
-    let mut heap: BinaryHeap<((usize, usize), Reverse<usize>)> =
+    let mut heap: BinaryHeap<((u64, usize), Reverse<usize>)> =
         roots.iter().enumerate().map(|(place, root)| (size(*root, &done), Reverse(place))).collect();
+    let mut light: Vec<usize> = vec![];
     while let Some((old, Reverse(place))) = heap.pop() {
         // What others have brought in the meantime makes a root lighter, never heavier: one that keeps its weight is the
         // heaviest still.
@@ -169,16 +170,23 @@ pub(super) fn stages(packages: &[Package], needs: &Needs, weights: &[usize]) -> 
             continue;
         }
         if now.0 < OWN_STAGE {
+            light.push(roots[place]);
+            light.extend(heap.drain().map(|(_, Reverse(place))| roots[place]));
             break;
         }
         let closure = needs.closure(roots[place], &done);
         stages.push(Stage { groups: groups(packages, needs, &closure) });
         done.extend(closure);
     }
-    // What is left, circles that nothing outside needs included.
-    let tail: BTreeSet<usize> = (0..packages.len()).filter(|index| !done.contains(index)).collect();
-    if !tail.is_empty() {
-        stages.push(Stage { groups: groups(packages, needs, &tail) });
+    let weighs = |root: &usize| size(*root, &done).0 > 0;
+    let scripted: BTreeSet<usize> = light.iter().copied().filter(weighs).flat_map(|root| needs.closure(root, &done)).collect();
+    done.extend(&scripted);
+    // What has no scripts, and circles that nothing outside needs.
+    let rest: BTreeSet<usize> = (0..packages.len()).filter(|index| !done.contains(index)).collect();
+    for tail in [scripted, rest] {
+        if !tail.is_empty() {
+            stages.push(Stage { groups: groups(packages, needs, &tail) });
+        }
     }
     stages
 }
@@ -265,7 +273,7 @@ mod tests {
     use crate::store::{RefName, Repo};
     use crate::testkit::deb::Package as Made;
 
-    /// The stages of these packages, each as the names of its groups; every package weighs one.
+    /// The stages of these packages, each as the names of its groups; the field `Weight` is the length of a package's scripts.
     fn plan(made: &[Made]) -> String {
         let dir = tempfile::tempdir().unwrap();
         let repo = Repo::init(dir.path()).unwrap();
@@ -280,7 +288,9 @@ mod tests {
         let foreign = [Architecture::parse("i386").unwrap()];
         let frame = Frame { architecture: &architecture, foreign: &foreign, usr_merge: UsrMerge::No, diversions: &[] };
         let packages = load_all(&repo, &names, &frame).unwrap();
-        let stages = stages(&packages, &Needs::read(&packages), &vec![1; packages.len()]);
+        let weight = |package: &Package| package.stanza.get("Weight").map_or(0, |weight| weight.parse().unwrap());
+        let weights: Vec<u64> = packages.iter().map(weight).collect();
+        let stages = stages(&packages, &Needs::read(&packages), &weights);
         let group = |group: &Vec<usize>| group.iter().map(|index| packages[*index].name.clone()).collect::<Vec<_>>().join("+");
         stages.iter().map(|stage| stage.groups.iter().map(group).collect::<Vec<_>>().join(" ") + "\n").collect()
     }
@@ -306,23 +316,27 @@ mod tests {
 
     #[test]
     fn what_is_heavy_comes_before_what_is_light() {
+        let weighing = |name: &str, depends: &str, weight: &str| package(name, depends).field("Weight", weight);
         let set = [
-            package("a-light", ""),
-            package("big", "one, two, three"),
-            package("one", ""),
+            weighing("a-light", "", "100"),
+            weighing("big", "one, two, three", "3000"),
+            weighing("one", "", "3000"),
             package("two", "one"),
             package("three", ""),
-            package("other", "one, x, y"),
-            package("x", ""),
+            weighing("other", "one, x, y", "2000"),
+            weighing("x", "", "500"),
             package("y", "x"),
+            package("no-script", "y"),
         ];
-        assert_eq!(plan(&set), "one three two big\nx y other\na-light\n");
-        // Something light that is added changes nothing before the last stage.
+        assert_eq!(plan(&set), "one three two big\nx y other\na-light\nno-script\n");
+        // Something without a script changes nothing before the last stage, something small nothing before the light one.
         let mut more = set.to_vec();
         more.push(package("added", "one"));
-        assert_eq!(plan(&more), "one three two big\nx y other\na-light added\n");
+        assert_eq!(plan(&more), "one three two big\nx y other\na-light\nadded no-script\n");
+        more.push(weighing("small", "", "200"));
+        assert_eq!(plan(&more), "one three two big\nx y other\na-light small\nadded no-script\n");
         more.reverse();
-        assert_eq!(plan(&more), "one three two big\nx y other\na-light added\n");
+        assert_eq!(plan(&more), "one three two big\nx y other\na-light small\nadded no-script\n");
     }
 
     #[test]
@@ -334,6 +348,6 @@ mod tests {
             package("exim", "").field("Provides", "mta"),
             package("z", "").field("Provides", "mta"),
         ];
-        assert_eq!(plan(&set), "a+b exim user\nz\n");
+        assert_eq!(plan(&set), "a+b exim user z\n");
     }
 }
