@@ -382,6 +382,7 @@ setpriv --reuid 33 --clear-groups sh -c '(id; echo >half) & wait; id -G'; see ha
 setpriv --ruid 33 --regid 5 --clear-groups id; setpriv --euid 33 --clear-groups --rgid 4 id -u
 rm -r plain again/d; mkdir again/d; see again/d
 echo gone >moved; see moved; rm moved; echo >moved; see moved
+echo >by; chown 5:6 /proc/self/fd/0 <by; see by; chgrp 7 /dev/stdin <by; stat -L -c %u:%g /dev/fd/0 <by
 cp /usr/bin/id setid; chown 6:7 setid; chmod 6755 setid; as ./setid -u; as ./setid -g; ./setid; chown 0:0 setid; chmod 4755 setid; as ./setid
 bash -c 'echo >excl; set -o noclobber; echo a >excl; echo b >spool/excl; echo c >spool/excl; cd spool; echo >../spool/rel; mkdir -m 0 zero; see() { stat -c \"%u:%g %a %n\" $@; }; see rel zero excl'
 ";

@@ -69,7 +69,7 @@ impl Guest {
     /// the descriptor itself.
     pub(super) fn place(self, directory: i32, path: &[u8]) -> Result<CString, Errno> {
         if path.starts_with(b"/") {
-            return CString::new(path).map_err(|_| Errno::INVAL);
+            return CString::new(own(path, self.pid).unwrap_or_else(|| path.to_vec())).map_err(|_| Errno::INVAL);
         }
         let mut place = match directory {
             libc::AT_FDCWD => format!("{}/cwd", self.pid),
@@ -121,6 +121,24 @@ impl Guest {
     }
 }
 
+/// Names by which a process calls itself. To the recorder they would mean the recorder.
+const SELF: [(&[u8], &str); 6] = [
+    (b"/proc/self/", ""),
+    (b"/proc/thread-self/", ""),
+    (b"/dev/fd/", "fd/"),
+    (b"/dev/stdin", "fd/0"),
+    (b"/dev/stdout", "fd/1"),
+    (b"/dev/stderr", "fd/2"),
+];
+
+fn own(path: &[u8], pid: u32) -> Option<Vec<u8>> {
+    SELF.iter().find_map(|(name, place)| {
+        let rest = path.strip_prefix(*name)?;
+        // A directory's name ends with its slash; the others are whole.
+        (name.ends_with(b"/") || rest.is_empty()).then(|| [format!("{pid}/{place}").as_bytes(), rest].concat())
+    })
+}
+
 pub(super) fn last() -> Errno {
     Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
 }
@@ -128,4 +146,31 @@ pub(super) fn last() -> Errno {
 /// Sees to it that nothing written here is lost in a buffer.
 pub(super) fn append(mut file: &std::fs::File, bytes: &[u8]) -> Result<(), Errno> {
     file.write_all(bytes).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_what_a_process_means() {
+        let guest = Guest { pid: 7 };
+        let at = libc::AT_FDCWD;
+        for (directory, path, place) in [
+            (at, "/etc/x", "/etc/x"),
+            (at, "x/y", "7/cwd/x/y"),
+            (at, "", "7/cwd"),
+            (3, "x", "7/fd/3/x"),
+            (3, "", "7/fd/3"),
+            (3, "/proc/self/fd/5", "7/fd/5"),
+            (at, "/proc/thread-self/fd/5", "7/fd/5"),
+            (at, "/proc/self", "/proc/self"),
+            (at, "/dev/fd/5", "7/fd/5"),
+            (at, "/dev/stdin", "7/fd/0"),
+            (at, "/dev/stdin2", "/dev/stdin2"),
+        ] {
+            assert_eq!(guest.place(directory, path.as_bytes()).unwrap().to_str().unwrap(), place, "{directory} {path}");
+        }
+        assert_eq!(guest.place(-1, b"x"), Err(Errno::BADF));
+    }
 }
