@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// What the scripts of these tests run.
-const PROGRAMS: &str = "bash sh cat chgrp chmod chown cp head hostname id install ln ls mkdir mkfifo mv readlink rm rmdir setpriv sleep stat tar \
+const PROGRAMS: &str = "bash sh cat chgrp chmod chown cp head hostname id install ln ls mkdir mkfifo mv readlink rm rmdir setpriv setsid sleep stat tar \
                         touch true uname wc";
 
 /// Directories for one overlay, with the host's own programs as the tree below.
@@ -271,7 +271,6 @@ fn tells_how_a_program_ended() {
     });
     let expected = "ended by exit status 3
 ended by signal 9
-sh: 1: setsid: not found
 ended by exit status 4
 sh: 1: no-such-program: not found
 ended by exit status 127
@@ -455,6 +454,52 @@ fn keeps_attributes_alike_in_every_way() {
         "etc/open/file 0:0 0660 file of 0 system.posix_acl_access=",
     ] {
         assert!(told[0].1.contains(line), "{line}\n{}", told[0].1);
+    }
+}
+
+#[test]
+fn shows_attributes_that_were_set_before() {
+    for place in everywhere() {
+        let said = place.enter(&[], |sandbox| {
+            let flags = rustix::fs::OFlags::DIRECTORY;
+            let etc = rustix::fs::open(place.path("lower/etc"), flags, rustix::fs::Mode::empty()).unwrap();
+            let mut list = vec![2, 0, 0, 0];
+            for (kind, permissions, id) in [(1_u8, 7_u8, 0xff_u8), (4, 5, 0xff), (8, 7, 4), (16, 7, 0xff), (32, 0, 0xff)] {
+                list.extend([
+                    kind,
+                    0,
+                    permissions,
+                    0,
+                    id,
+                    if id == 4 { 0 } else { 0xff },
+                    if id == 4 { 0 } else { 0xff },
+                    if id == 4 { 0 } else { 0xff },
+                ]);
+            }
+            let set = |name: &str, wanted: &[(&str, &[u8])]| {
+                let wanted: Vec<_> = wanted.iter().map(|(name, value)| (name.as_bytes().to_vec(), value.to_vec())).collect();
+                sandbox.set_attributes(std::os::fd::AsFd::as_fd(&etc), name.as_ref(), &wanted).map_err(|error| chain(&error)).unwrap();
+            };
+            set("deep", &[("system.posix_acl_default", &list), ("user.kept", b"1"), ("user.ostreemeta", b"not")]);
+            set("old", &[("user.lost", b"1"), ("system.posix_acl_access", &list)]);
+            set("old", &[("user.kept", b"2")]);
+            let root = place.mount(sandbox);
+            let said = run(sandbox, &root, "cd /etc; touch deep/new; chmod 600 old");
+            root.unmount().unwrap();
+            let mut said = said;
+            let visited = sandbox.changes::<Error>(&place.path("upper"), &mut |change| {
+                writeln!(said, "{}", line(change)).unwrap();
+                Ok(())
+            });
+            visited.unwrap();
+            said
+        });
+        let expected = "etc 0:0 0755 directory
+etc/deep 0:0 0755 directory system.posix_acl_default=0200000001000700ffffffff04000500ffffffff080007000400000010000700ffffffff20000000ffffffff user.kept=31
+etc/deep/new 0:0 0660 file of 0 system.posix_acl_access=0200000001000600ffffffff04000500ffffffff080007000400000010000600ffffffff20000000ffffffff
+etc/old 0:0 0600 file of 4 user.kept=32
+";
+        assert_eq!(said, expected, "{}", place.ownership);
     }
 }
 

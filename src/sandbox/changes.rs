@@ -170,7 +170,8 @@ fn recorded(attributes: &mut Xattrs, mode: u32) -> Option<Ids> {
     attributes.iter().find(|(name, _)| name == record::OWNER.as_bytes()).and_then(|(_, value)| Ids::parse(value))
 }
 
-fn belongs_to_image(name: &[u8]) -> bool {
+/// Tells whether an extended attribute is part of an image, rather than for the use of who stores or shows it.
+pub(super) fn belongs_to_image(name: &[u8]) -> bool {
     match name {
         b"security.capability" | b"system.posix_acl_access" | b"system.posix_acl_default" => true,
         // Copied along from the layer below when a file is first written to.

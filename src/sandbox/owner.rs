@@ -1,7 +1,8 @@
 //! Who owns a file, in each way to keep owners.
 
+use super::changes::belongs_to_image;
 use super::error::Error;
-use super::record::{Ids, Key, OWNER, carries};
+use super::record::{self, Ids, Key, OWNER, carries};
 use super::{Ownership, Sandbox};
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid, XattrFlags};
 use rustix::io::Errno;
@@ -26,6 +27,38 @@ impl Sandbox {
         }
         // After the owner, which takes away the setuid bit.
         rustix::fs::chmodat(directory, name, Mode::from_raw_mode(mode), AtFlags::empty()).map_err(failed)
+    }
+
+    /// Gives a file or directory outside any overlay these extended attributes of an image, and takes away its others, which
+    /// it may have from the directory it was made in. A symbolic link has none.
+    pub fn set_attributes(&self, directory: BorrowedFd<'_>, name: &OsStr, wanted: &[(Vec<u8>, Vec<u8>)]) -> Result<(), Error> {
+        let failed = |error: Errno| Error::io("set the attributes of", name, error);
+        let file = rustix::fs::openat(directory, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?;
+        if !carries(FileType::from_raw_mode(rustix::fs::fstat(&file).map_err(failed)?.st_mode)) {
+            return Ok(());
+        }
+        self.try_set_attributes(&format!("/proc/self/fd/{}", file.as_raw_fd()), wanted).map_err(failed)
+    }
+
+    fn try_set_attributes(&self, path: &str, wanted: &[(Vec<u8>, Vec<u8>)]) -> Result<(), Errno> {
+        let recorded = |name: &[u8], value: &[u8]| match self.ownership {
+            Ownership::Recorded => record::record_of(name).filter(|_| record::is_foreign(value)),
+            Ownership::Root | Ownership::Subordinate => None,
+        };
+        let kept: Vec<(&[u8], &[u8])> = wanted
+            .iter()
+            .filter(|(name, _)| belongs_to_image(name))
+            .map(|(name, value)| (recorded(name, value).map_or(&name[..], str::as_bytes), &value[..]))
+            .collect();
+        let mut list = vec![0; rustix::fs::listxattr_query(path)?];
+        let length = rustix::fs::listxattr(path, &mut list[..])?;
+        for name in list[..length].split(|byte| *byte == 0) {
+            let ours = [record::ACCESS, record::DEFAULT].iter().any(|record| record.as_bytes() == name);
+            if (ours || belongs_to_image(name)) && !kept.iter().any(|(known, _)| *known == name) {
+                rustix::fs::removexattr(path, name)?;
+            }
+        }
+        kept.into_iter().try_for_each(|(name, value)| rustix::fs::setxattr(path, name, value, XattrFlags::empty()))
     }
 
     fn record_owner(&self, directory: BorrowedFd<'_>, name: &OsStr, ids: Ids, mode: u32) -> Result<(), Errno> {

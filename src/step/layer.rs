@@ -70,12 +70,15 @@ impl<'a> Workspace<'a> {
     pub fn change<T, E: From<Error>>(&mut self, root: Root, work: impl FnOnce(&sandbox::Root) -> Result<T, E>) -> Result<(T, Tree), E> {
         let lower = self.directory.join("lower");
         let sandbox = self.sandbox;
-        let mut set_owner = |directory: BorrowedFd<'_>, name: &std::ffi::OsStr, uid, gid, mode| {
-            sandbox.set_owner(directory, name, uid, gid, mode).map_err(io::Error::other)
+        let mut set_metadata = |directory: BorrowedFd<'_>, name: &std::ffi::OsStr, metadata: &Metadata| {
+            let Metadata { uid, gid, mode, xattrs } = metadata;
+            // The owner first: a change of owner drops file capabilities.
+            sandbox.set_owner(directory, name, *uid, *gid, *mode).map_err(io::Error::other)?;
+            sandbox.set_attributes(directory, name, xattrs).map_err(io::Error::other)
         };
         // Not known while it is being changed.
         let shown = self.shown.take();
-        self.repo.checkout(shown, root, &lower, &mut set_owner).map_err(Error::from)?;
+        self.repo.checkout(shown, root, &lower, &mut set_metadata).map_err(Error::from)?;
         self.shown = Some(root);
         let (upper, scratch, merged) = (self.make("upper")?, self.make("work")?, self.make("merged")?);
         let mounted = sandbox.mount(&Layers { lower: &lower, upper: &upper, work: &scratch, merged: &merged }).map_err(Error::from)?;

@@ -2,20 +2,19 @@
 
 use super::metadata::Metadata;
 use super::repo::object_path;
-use super::writer::META_ATTRIBUTE;
 use super::{Checksum, DirTree, Error, FileKind, ObjectKind, Repo};
-use rustix::fs::{self, AtFlags, Mode, OFlags, Timespec, Timestamps, XattrFlags};
+use rustix::fs::{self, AtFlags, Mode, OFlags, Timespec, Timestamps};
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-/// Gives the file `name` in a directory its owner, its group and all its permission bits (`0o7777`).
+/// Gives the file `name` in a directory its owner, its group, all its permission bits (`0o7777`) and its attributes, and
+/// takes away what other attributes it has.
 ///
-/// It is called where plain creation by the running user is not enough; how an owner is kept is the caller's matter.
-pub type SetOwner<'a> = dyn FnMut(BorrowedFd<'_>, &OsStr, u32, u32, u32) -> io::Result<()> + 'a;
+/// It is called where plain creation by the running user is not enough; how these are kept is the caller's matter.
+pub type SetMetadata<'a> = dyn FnMut(BorrowedFd<'_>, &OsStr, &Metadata) -> io::Result<()> + 'a;
 
 /// Everything in a tree is as old as the epoch, so that what looks at times sees the same everywhere.
 const TIMES: Timestamps =
@@ -23,7 +22,7 @@ const TIMES: Timestamps =
 
 struct Checkout<'a> {
     repo: &'a Repo,
-    set_owner: &'a mut SetOwner<'a>,
+    set_metadata: &'a mut SetMetadata<'a>,
 }
 
 impl Repo {
@@ -37,11 +36,11 @@ impl Repo {
         from: Option<(Checksum, Checksum)>,
         to: (Checksum, Checksum),
         path: &Path,
-        set_owner: &mut SetOwner<'_>,
+        set_metadata: &mut SetMetadata<'_>,
     ) -> Result<(), Error> {
         let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY | OFlags::NOFOLLOW;
         let fd = fs::open(path, flags, Mode::empty()).map_err(|error| Error::io("open", path)(error.into()))?;
-        let mut checkout = Checkout { repo: self, set_owner };
+        let mut checkout = Checkout { repo: self, set_metadata };
         checkout.update(&fd, path, from.map(|from| from.0), to.0)?;
         let metadata = self.read_dirmeta(&to.1)?;
         checkout.finish_directory(&fd, &fd, OsStr::new("."), path, &metadata)
@@ -111,7 +110,7 @@ impl Checkout<'_> {
             FileKind::Symlink(target) => {
                 fs::symlinkat(target.as_str(), dir, name).map_err(io("create link"))?;
                 if foreign {
-                    (self.set_owner)(dir.as_fd(), OsStr::new(name), *uid, *gid, *mode).map_err(Error::io("set the owner of", full()))?;
+                    (self.set_metadata)(dir.as_fd(), OsStr::new(name), &meta.metadata).map_err(Error::io("set the owner of", full()))?;
                 }
                 fs::utimensat(dir, name, &TIMES, AtFlags::SYMLINK_NOFOLLOW).map_err(io("set the time of"))?;
             }
@@ -131,12 +130,7 @@ impl Checkout<'_> {
                 let fd = fs::openat(dir, name, flags, Mode::RUSR | Mode::WUSR).map_err(io("create"))?;
                 let mut copy = std::fs::File::from(fd);
                 io::copy(&mut content, &mut copy).map_err(Error::io("write", full()))?;
-                // Before the attributes: a change of owner drops file capabilities.
-                (self.set_owner)(dir.as_fd(), OsStr::new(name), *uid, *gid, *mode).map_err(Error::io("set the owner of", full()))?;
-                for (key, value) in xattrs.iter().filter(|(key, _)| key != META_ATTRIBUTE.as_bytes()) {
-                    let key = OsStr::from_bytes(key);
-                    fs::fsetxattr(&copy, key, value, XattrFlags::empty()).map_err(io("set an attribute of"))?;
-                }
+                (self.set_metadata)(dir.as_fd(), OsStr::new(name), &meta.metadata).map_err(Error::io("set the owner of", full()))?;
                 fs::futimens(&copy, &TIMES).map_err(io("set the time of"))?;
             }
         }
@@ -144,11 +138,7 @@ impl Checkout<'_> {
     }
 
     fn finish_directory(&mut self, parent: &OwnedFd, dir: &OwnedFd, name: &OsStr, path: &Path, metadata: &Metadata) -> Result<(), Error> {
-        (self.set_owner)(parent.as_fd(), name, metadata.uid, metadata.gid, metadata.mode).map_err(Error::io("set the owner of", path))?;
-        for (key, value) in &metadata.xattrs {
-            let key = OsStr::from_bytes(key);
-            fs::fsetxattr(dir, key, value, XattrFlags::empty()).map_err(|error| Error::io("set an attribute of", path)(error.into()))?;
-        }
+        (self.set_metadata)(parent.as_fd(), name, metadata).map_err(Error::io("set the owner of", path))?;
         fs::futimens(dir, &TIMES).map_err(|error| Error::io("set the time of", path)(error.into()))
     }
 }

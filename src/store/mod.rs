@@ -27,7 +27,7 @@ mod repo;
 mod tree;
 mod writer;
 
-pub use checkout::SetOwner;
+pub use checkout::SetMetadata;
 pub use checksum::Checksum;
 pub use commit::{Commit, CommitParts, Value};
 pub use dirtree::{DirTree, DirTreeView};

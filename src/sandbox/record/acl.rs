@@ -20,7 +20,7 @@ const MASK: u16 = 16;
 const OTHER: u16 = 32;
 
 /// Where a list of this name is recorded; `None` if it is no list.
-pub(super) fn record_of(name: &[u8]) -> Option<&'static str> {
+pub(in super::super) fn record_of(name: &[u8]) -> Option<&'static str> {
     NAMES.iter().find(|(known, _)| *known == name).map(|(_, record)| *record)
 }
 
@@ -37,7 +37,7 @@ fn entries(list: &[u8]) -> impl Iterator<Item = (u16, u16, u32)> {
 }
 
 /// Tells whether a list names ids that are not mapped, but would be if owners were real.
-pub(super) fn is_foreign(list: &[u8]) -> bool {
+pub(in super::super) fn is_foreign(list: &[u8]) -> bool {
     let named = entries(list).filter(|(kind, ..)| matches!(*kind, USER | GROUP)).map(|(.., id)| id);
     let (mut foreign, mut possible) = (false, true);
     for id in named {

@@ -13,7 +13,7 @@ mod filter;
 mod guest;
 mod owners;
 
-pub(super) use acl::{ACCESS, DEFAULT, with_mode};
+pub(super) use acl::{ACCESS, DEFAULT, is_foreign, record_of, with_mode};
 pub(super) use filter::{available, install, program};
 pub(super) use owners::{Ids, Key, OWNER, Table, carries};
 
