@@ -16,9 +16,13 @@ const CODES: [(u8, &str); 10] = [
     (130, "interrupted"),
 ];
 
-const VARIABLES: [(&str, &str); 7] = [
+const VARIABLES: [(&str, &str); 8] = [
     ("CI", "`true` makes `build` refuse to change a lockfile, as `--locked` does"),
     ("PINTREE_MIRROR_NAME", "a base URL of the named archive, for example `PINTREE_MIRROR_DEBIAN_SECURITY`"),
+    (
+        "PINTREE_OWNERSHIP",
+        "how the sandbox keeps owners of files: `root`, `subordinate` or `recorded`; the best that the host has if not set",
+    ),
     ("XDG_CACHE_HOME", "verified indexes are kept in `pintree` below it; `~/.cache` if unset"),
     ("XDG_CONFIG_HOME", "the user's `pintree/mirrors.toml` lies below it; `~/.config` if unset"),
     ("http_proxy, https_proxy, all_proxy, no_proxy", "proxies"),

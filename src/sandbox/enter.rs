@@ -80,7 +80,8 @@ impl Sandbox {
     }
 }
 
-fn threads() -> Result<usize, Error> {
+/// How many threads this process has.
+pub(super) fn threads() -> Result<usize, Error> {
     let tasks = Path::new("/proc/self/task");
     Ok(std::fs::read_dir(tasks).map_err(|error| Error::io("list", tasks, error))?.count())
 }

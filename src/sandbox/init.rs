@@ -145,7 +145,7 @@ fn try_live(plan: &mut Plan<'_>) -> Result<(), (Stage, Errno)> {
 }
 
 fn fork(child: impl FnOnce()) -> Result<Pid, (Stage, Errno)> {
-    match sys::fork() {
+    match sys::fork_plainly() {
         Ok(Fork::Child) => {
             child();
             sys::exit(127)

@@ -21,8 +21,14 @@ const NAMESPACES: libc::c_int = libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::C
 impl Sandbox {
     /// Runs a program and gives `output` what it writes to standard output and standard error, as it comes.
     ///
-    /// The program and all that it started have ended when this returns.
+    /// The program and all that it started have ended when this returns. Where owners are recorded, this process must have one
+    /// thread.
     pub fn run(&self, root: &Root, command: &Command<'_>, output: &mut dyn FnMut(&[u8])) -> Result<Ended, Error> {
+        // The recorder allocates, which a fork of one thread among several must not.
+        let threads = if self.ownership == Ownership::Recorded { super::enter::threads()? } else { 1 };
+        if threads != 1 {
+            return Err(Error::Threads { threads });
+        }
         let failed = |doing| move |error: Errno| surroundings(command, doing, error.into());
         let pipe = || rustix::pipe::pipe_with(PipeFlags::CLOEXEC);
         let (output_reader, output_writer) = pipe().map_err(failed("make a pipe"))?;

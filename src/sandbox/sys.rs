@@ -44,6 +44,18 @@ pub(super) fn fork_into(namespaces: libc::c_int) -> io::Result<Option<(Pid, Owne
     }
 }
 
+/// Makes a copy of this process without telling the C library, whose preparations wait for locks that threads of a process
+/// further up may have held. The copy must not allocate.
+pub(super) fn fork_plainly() -> io::Result<Fork> {
+    let (flags, none) = (libc::c_long::from(libc::SIGCHLD), 0 as libc::c_long);
+    // SAFETY: without a new stack and without CLONE_VM this is a fork: the child goes on with a copy of this stack.
+    match unsafe { libc::syscall(libc::SYS_clone, flags, none, none, none, none) } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => Ok(Fork::Child),
+        pid => Ok(Fork::Parent(i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a child has a positive id"))),
+    }
+}
+
 /// Moves this process into new namespaces.
 pub(super) fn unshare(namespaces: libc::c_int) -> io::Result<()> {
     // SAFETY: takes no memory; none of the namespaces asked for here separates the memory or files of threads.
