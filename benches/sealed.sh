@@ -35,7 +35,7 @@ for ((run = 1; run <= runs; run++)); do
   cat "$scratch/cpu" >>"$scratch/ours"
   "$pintree" -C "$project" --format json lock 2>/dev/null | python3 -c '
 import json, sys
-print(*sorted(f"{pin[\"name\"]}={pin[\"version\"]}" for pin in json.load(sys.stdin)["images"][0]["packages"]), sep="\n")' >"$scratch/pins"
+print(*sorted(pin["name"] + "=" + pin["version"] for pin in json.load(sys.stdin)["images"][0]["packages"]), sep="\n")' >"$scratch/pins"
   SOURCE_DATE_EPOCH=1767225600 cpu mmdebstrap --quiet --mode=root --variant=custom --architectures=armhf \
     --include="$(paste -sd, "$scratch/pins")" bookworm "$scratch/peer$run" \
     "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror bookworm main" 2>"$scratch/log" ||

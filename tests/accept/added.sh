@@ -8,7 +8,7 @@ project "$scratch/fresh"
 cpu() { python3 "$root/tests/accept/cpu.py" "$scratch/cpu" "$@"; }
 cpu "$pintree" -C "$scratch/project" build --format json >"$scratch/out" 2>"$scratch/log" || say "$(tail -n 5 "$scratch/log")"
 full=$(cat "$scratch/cpu")
-sed -i 's/"python3"\]/"python3", "vim-tiny"]/' "$scratch/project/manifests/demo.toml" "$scratch/fresh/manifests/demo.toml"
+sed -i 's/"python3"\]/"python3", "vim"]/' "$scratch/project/manifests/demo.toml" "$scratch/fresh/manifests/demo.toml"
 "$pintree" -C "$scratch/project" -q lock
 new=$(grep -c '^' <(pins "$scratch/project" demo))
 cpu "$pintree" -C "$scratch/project" build --format json >"$scratch/out" 2>"$scratch/log" || say "$(tail -n 5 "$scratch/log")"

@@ -76,5 +76,5 @@ network_image() {
 pins() {
   "$pintree" -C "$1" --format json lock "manifests/$2.toml" 2>/dev/null | python3 -c '
 import json, sys
-print(*sorted(f"{pin[\"name\"]}={pin[\"version\"]}" for pin in json.load(sys.stdin)["images"][0]["packages"]), sep="\n")'
+print(*sorted(pin["name"] + "=" + pin["version"] for pin in json.load(sys.stdin)["images"][0]["packages"]), sep="\n")'
 }

@@ -7,6 +7,7 @@
 //! The rules of configuring are dpkg's, written anew here, so that an image needs no dpkg and each script's output has a
 //! place. `docs/design/0008-configure.md` says why, and in which order packages come.
 
+mod cost;
 mod database;
 mod engine;
 mod error;
@@ -43,6 +44,9 @@ pub const SCRIPTS: &str = "pintree.scripts";
 
 /// The version of what this step makes of the same input; part of a checkpoint's name.
 const STAGE_FORMAT: u32 = 1;
+
+/// Scripts are below this; compiled ones, as of `base-passwd` in other releases, too.
+const MAX_SCRIPT: u64 = 64 << 20;
 
 /// What a configure step is told.
 #[derive(Clone, Debug)]
@@ -100,7 +104,7 @@ struct Set {
     /// `name:architecture` of each.
     keys: Vec<String>,
     info_names: BTreeMap<String, String>,
-    /// Every script, as `name:architecture.script`, and its length.
+    /// Every script, as `name:architecture.script`, and how long it may take.
     scripts: BTreeMap<String, u64>,
     unpacking: BTreeMap<String, Unpacking>,
     triggers: Triggers,
@@ -117,10 +121,8 @@ impl Set {
             let mut tree = Tree::read(repo, &package.tree)?;
             let member = |name: &str| format!("{DATABASE}/info/{}.{name}", package.info_name());
             for script in ["preinst", "postinst"] {
-                if let Some(Entry::File(file)) = tree.get(repo, &member(script))?
-                    && let FileKind::Regular(length) = repo.read_file_meta(&file)?.kind
-                {
-                    scripts.insert(format!("{key}.{script}"), length);
+                if let Some(content) = tree.read_file(repo, &member(script), MAX_SCRIPT)? {
+                    scripts.insert(format!("{key}.{script}"), cost::estimate(&content));
                 }
             }
             if scripts.contains_key(&format!("{key}.preinst")) {
@@ -136,10 +138,10 @@ impl Set {
         Ok(Self { packages, keys, info_names, scripts, unpacking, triggers, needs })
     }
 
-    /// The length of each package's scripts.
+    /// How long each package's scripts may take, in milliseconds.
     fn weights(&self) -> Vec<u64> {
-        let length = |key: &String| ["preinst", "postinst"].iter().filter_map(|script| self.scripts.get(&format!("{key}.{script}"))).sum();
-        self.keys.iter().map(length).collect()
+        let time = |key: &String| ["preinst", "postinst"].iter().filter_map(|script| self.scripts.get(&format!("{key}.{script}"))).sum();
+        self.keys.iter().map(time).collect()
     }
 
     fn dpkg_version(&self) -> &str {

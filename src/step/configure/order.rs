@@ -1,8 +1,8 @@
 //! In which order packages are configured, and where a checkpoint may stand.
 //!
 //! The order depends on the set of packages alone. What is essential comes first, with what it needs. Then come the
-//! packages that no other package of the image needs, each with what it needs and is not there yet: those with the longest
-//! maintainer scripts first, those without any last. A package that somebody adds to an image comes late that way, and all
+//! packages that no other package of the image needs, each with what it needs and is not there yet: those whose
+//! maintainer scripts take longest first, those without any last. A package that somebody adds to an image comes late that way, and all
 //! before it is taken from a checkpoint.
 
 use super::super::compose::Package;
@@ -10,9 +10,9 @@ use crate::pkg::{ArchQualifier, Relation};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
-/// Packages whose scripts are shorter than this together, in bytes, share a stage: one of their own would cost more than
-/// running them again now and then. The time that scripts take is not known before; their length goes with it.
-const OWN_STAGE: u64 = 2048;
+/// Packages whose scripts may take less than this together, in milliseconds, share a stage: one of their own would cost more
+/// than running them again now and then.
+const OWN_STAGE: u64 = 1000;
 
 /// Packages that are unpacked together and then configured one after the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,7 +130,8 @@ fn relations(package: &Package, field: &str) -> Vec<Vec<Relation>> {
     package.stanza.get(field).and_then(|value| Relation::parse_field(value).ok()).unwrap_or_default()
 }
 
-/// Puts packages into stages. `weights` is the length of the maintainer scripts of each package, in bytes.
+/// Puts packages into stages. `weights` is how long the maintainer scripts of each package may take, in
+/// milliseconds.
 pub(super) fn stages(packages: &[Package], needs: &Needs, weights: &[u64]) -> Vec<Stage> {
     let mut done: BTreeSet<usize> = BTreeSet::new();
     let mut stages = vec![];
@@ -273,7 +274,7 @@ mod tests {
     use crate::store::{RefName, Repo};
     use crate::testkit::deb::Package as Made;
 
-    /// The stages of these packages, each as the names of its groups; the field `Weight` is the length of a package's scripts.
+    /// The stages of these packages, each as the names of its groups; the field `Weight` is the time of a package's scripts.
     fn plan(made: &[Made]) -> String {
         let dir = tempfile::tempdir().unwrap();
         let repo = Repo::init(dir.path()).unwrap();

@@ -41,7 +41,7 @@ pub(super) struct Scripts<'a> {
     pub(super) sandbox: &'a Sandbox,
     pub(super) root: &'a sandbox::Root,
     pub(super) log: &'a mut Log,
-    /// Which scripts there are, as `name:architecture.script`, and their lengths.
+    /// Which scripts there are, as `name:architecture.script`, and how long they may take.
     pub(super) known: &'a BTreeMap<String, u64>,
     /// The name of each package's files below `info`, by `name:architecture`.
     pub(super) info_names: &'a BTreeMap<String, String>,
