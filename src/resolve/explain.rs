@@ -177,6 +177,8 @@ struct Beliefs<'g> {
     goals: &'g [Goal],
     /// Candidates that must be there, and who needs them through which clause.
     needed: BTreeMap<CandidateId, Option<(CandidateId, usize)>>,
+    /// What needed candidates that gave way to another version of theirs. They may be needed again, by what that brought.
+    former: BTreeMap<CandidateId, Option<(CandidateId, usize)>>,
     /// Candidates that cannot be there, and which needed one they exclude or are excluded by.
     excluded: BTreeMap<CandidateId, Exclusion>,
     queue: VecDeque<CandidateId>,
@@ -203,7 +205,8 @@ enum Clash {
 impl<'g> Beliefs<'g> {
     fn new(pool: &mut Pool<'_>, goals: &'g [Goal], hopeless: &Hopeless) -> Self {
         let excluded = hopeless.0.keys().map(|&candidate| (candidate, Exclusion::Hopeless)).collect();
-        let mut beliefs = Self { goals, needed: BTreeMap::new(), excluded, queue: VecDeque::new(), open: Vec::new() };
+        let mut beliefs =
+            Self { goals, needed: BTreeMap::new(), former: BTreeMap::new(), excluded, queue: VecDeque::new(), open: Vec::new() };
         for goal in goals {
             let first = pool.group(goal.unit).iter().copied().find(|&candidate| !hopeless.has(candidate));
             if let Some(first) = first {
@@ -230,7 +233,9 @@ impl<'g> Beliefs<'g> {
                 self.needed.insert(candidate, by);
                 return Some(Clash::Pair(candidate, twin));
             }
-            self.needed.remove(&twin);
+            if let Some(by) = self.needed.remove(&twin) {
+                self.former.entry(twin).or_insert(by);
+            }
         }
         self.needed.insert(candidate, by);
         self.queue.push_back(candidate);
@@ -297,7 +302,13 @@ impl<'g> Beliefs<'g> {
     fn steps(&self, pool: &mut Pool<'_>, candidate: CandidateId) -> (String, Vec<Step>) {
         let mut steps = vec![step(pool, candidate, None)];
         let mut at = candidate;
-        while let Some(Some((by, clause))) = self.needed.get(&at).copied() {
+        // Two versions may need each other by turns; the way back is then the one that came first.
+        let (mut seen, mut twice) = (BTreeSet::new(), BTreeSet::new());
+        loop {
+            let first = seen.insert(at);
+            let needed = self.needed.get(&at).filter(|_| first);
+            let former = self.former.get(&at).filter(|_| first || twice.insert(at));
+            let Some(Some((by, clause))) = needed.or(former).copied() else { break };
             let clauses = pool.clauses(by);
             let clause = &clauses[clause];
             let mut step = step(pool, by, Some(clause));
