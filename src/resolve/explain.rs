@@ -370,9 +370,14 @@ impl<'g> Beliefs<'g> {
                         _ => {
                             let own_goal = Goal { unit: pool.unit_of(solution), why: GoalReason::Request(0) };
                             let hopeless = Hopeless::among(pool, &[own_goal]);
-                            let mut own = Vec::new();
-                            let hindrance = hopeless.descend(pool, solution, &mut own);
-                            Cause::Chain { request: String::new(), steps: own, hindrance }
+                            if hopeless.has(solution) {
+                                let mut own = Vec::new();
+                                let hindrance = hopeless.descend(pool, solution, &mut own);
+                                Cause::Chain { request: String::new(), steps: own, hindrance }
+                            } else {
+                                // It would do by itself; what stands in its way gave way to another version meanwhile.
+                                core(pool, self.goals)
+                            }
                         }
                     };
                     if !each.contains(&cause) {
