@@ -44,7 +44,7 @@ print(*sorted(pin["name"] + "=" + pin["version"] for pin in json.load(sys.stdin)
   # The floor: the same calls in the same order, without checkpoints, commits and sandboxes.
   ostree --repo="$project/_build/ostree" checkout image/demo/server/armhf/composed "$scratch/floor$run"
   ostree --repo="$project/_build/ostree" show --print-metadata-key=pintree.scripts image/demo/server/armhf/configured |
-    tr -d "[]'," >"$scratch/calls"
+    tr ',' '\n' | tr -d "[]'" >"$scratch/calls"
   cpu python3 "$root/benches/chroot.py" "$scratch/floor$run" "$scratch/calls" >"$scratch/out" 2>&1 || tail -n 3 "$scratch/out" >&2
   cat "$scratch/cpu" >>"$scratch/floor"
   echo "run $run: ours $(tail -n 1 "$scratch/ours") s, mmdebstrap $(tail -n 1 "$scratch/peer") s, scripts in a chroot $(tail -n 1 "$scratch/floor") s"

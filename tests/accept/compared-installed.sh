@@ -4,6 +4,7 @@
 name="same tree as mmdebstrap"
 [ "$(id -u)" = 0 ] || { skip "$name" "mmdebstrap needs root to show owners"; exit; }
 with_mirror
+with_emulator
 project "$scratch/project"
 network_image "$scratch/project"
 "$pintree" -C "$scratch/project" build --until configured >"$scratch/out" 2>"$scratch/log" || say "$(tail -n 5 "$scratch/log")"
