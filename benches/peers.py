@@ -334,10 +334,13 @@ def compose(bench, name, must, aim):
     imported = bench.imported(name)
     refs = bench.inputs(imported)
     words = [f"--tree=ref={ref}" for ref in refs.read_text().split()]
+    # The build file goes on to configured and sealed images by itself.
+    edges = (imported / "_build/build.ninja").read_text().splitlines()
+    composed = [edge.split()[1].rstrip(":") for edge in edges if edge.startswith("build ") and edge.split()[2] == "compose"]
 
     def ours(directory):
         copy_project(imported, directory)
-        return bench.ninja(directory)
+        return bench.ninja(directory, *composed)
 
     def ostree(directory):
         copy_project(imported, directory)
