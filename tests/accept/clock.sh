@@ -11,6 +11,9 @@ clock() {
   echo "$offset" >"$tree/etc/faketimerc"
   printf '%s\n' "Package: clock-shim" "Version: 1" "Architecture: armhf" "Essential: yes" "Pre-Depends: libfaketime" \
     "Maintainer: Nobody <nobody@example.org>" "Description: another clock for every program" >"$tree/DEBIAN/control"
+  # Its script tells the year that scripts see.
+  printf '#!/bin/sh\necho "year $(date -u +%%Y)"\n' >"$tree/DEBIAN/postinst"
+  chmod 755 "$tree/DEBIAN/postinst"
   SOURCE_DATE_EPOCH=0 dpkg-deb --root-owner-group --build "$tree" "$directory/debs/clock-shim_1_armhf.deb" >/dev/null
   cat >"$directory/manifests/demo.toml" <<TOML
 arches = ["armhf"]
@@ -35,6 +38,8 @@ TOML
   "$pintree" -C "$directory" -q lock 2>>"$scratch/log" || return
   "${with[@]}" "$pintree" -C "$directory" build --until configured >"$scratch/out" 2>>"$scratch/log" || say "$(tail -n 8 "$scratch/log")"
 }
+# year OFFSET: what that script said.
+year() { sed -n 's/^year //p' "$scratch/clock$1/_build/logs/demo.server.armhf.configure.log" 2>/dev/null || true; }
 name="a clock that is a year ahead"
 if ! command -v faketime >/dev/null; then
   skip "$name" "faketime is not installed"
@@ -55,4 +60,5 @@ for offset in +0 +365d; do
 done
 differ=$(diff -rq --no-dereference "${checkouts[@]}" | grep -vc -e '/etc.*faketimerc' -e 'clock-shim.md5sums' -e 'dpkg.*status' || true)
 meta=$(diff "$scratch/list+0" "$scratch/list+365d" | grep '^[<>]' | grep -vc -e faketimerc -e clock-shim -e '/var/lib/dpkg/status' || true)
-check "$name" "$(is "$differ $meta" = "0 0")" "$differ files and $meta owners or modes differ, the clock's own setting apart (libfaketime in every program of the sandbox)"
+seen="$(year +0) and $(year +365d)"
+check "$name" "$(is "$differ $meta $seen" = "0 0 $(date -u +%Y) and $(date -u -d '+365 days' +%Y)")" "scripts saw $seen; $differ files and $meta owners or modes differ, the clock's own setting apart (libfaketime in every program of the sandbox)"
