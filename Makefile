@@ -5,7 +5,7 @@ TARGET = $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 PINTREE = $(TARGET)/release/pintree
 
 # program:package pairs; `setup` installs the packages whose program (or pkg-config module) is missing.
-TOOLS = busybox:busybox-static cc:gcc pkg-config:pkg-config ninja:ninja-build ostree:ostree gpg:gnupg dpkg-deb:dpkg xz:xz-utils zstd:zstd bzip2:bzip2 strace:strace python3:python3 qemu-arm-static:qemu-user-static newuidmap:uidmap
+TOOLS = busybox:busybox-static cc:gcc pkg-config:pkg-config ninja:ninja-build ostree:ostree git:git gpg:gnupg dpkg-deb:dpkg xz:xz-utils zstd:zstd bzip2:bzip2 strace:strace python3:python3 qemu-arm-static:qemu-user-static newuidmap:uidmap
 # What the side-by-side benchmarks and acceptance scripts need besides.
 BENCH_TOOLS = mmdebstrap:mmdebstrap nginx:nginx-light ar:binutils getcap:libcap2-bin faketime:faketime
 

@@ -23,6 +23,7 @@ pub fn exit(error: &Error) -> Exit {
         | Error::NotBuilt { .. }
         | Error::Architecture { .. }
         | Error::NoInput { .. }
+        | Error::NoRevision { .. }
         | Error::Starter(_)
         | Error::Manifest(_) => Exit::Usage,
         Error::Stale { .. } | Error::WouldChange { .. } | Error::NotInImage { .. } | Error::Unrecorded { .. } => Exit::Findings,
@@ -39,7 +40,7 @@ pub fn exit(error: &Error) -> Exit {
         },
         Error::StepDied { .. } => Exit::Step,
         Error::Store(error) if error.is_integrity() => Exit::Integrity,
-        Error::Ninja(crate::ninja::Error::Start(_)) => Exit::Host,
+        Error::Ninja(crate::ninja::Error::Start(_)) | Error::Git { source: crate::util::command::Error::Start { .. }, .. } => Exit::Host,
         Error::Interrupted => Exit::Interrupted,
         _ => Exit::Other,
     }
@@ -83,6 +84,7 @@ pub fn hints(error: &Error) -> Vec<String> {
         Error::Steps { exit: 4, .. } => one("what was imported is kept; run `pintree build` again"),
         Error::StepDied { .. } => one("perhaps memory ran out; what was imported is kept: run `pintree build` again"),
         Error::Ninja(crate::ninja::Error::Start(_)) => one("install it: `apt-get install ninja-build`"),
+        Error::Git { source: crate::util::command::Error::Start { .. }, .. } => one("install it: `apt-get install git`"),
         Error::Exists { .. } => one("move it away, or name another file"),
         _ => vec![],
     }

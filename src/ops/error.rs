@@ -194,6 +194,20 @@ pub enum Error {
         /// What is wrong.
         source: resolve::Error,
     },
+    /// git could not be run, or said no.
+    #[error("cannot {doing} with git")]
+    Git {
+        /// What it was asked to do, as a verb phrase.
+        doing: &'static str,
+        /// What became of it.
+        source: crate::util::command::Error,
+    },
+    /// git has no such commit.
+    #[error("git knows no revision `{revision}`")]
+    NoRevision {
+        /// What stood there.
+        revision: String,
+    },
     /// The repository cannot be used.
     #[error(transparent)]
     Store(#[from] store::Error),

@@ -11,6 +11,7 @@ pub mod doctor;
 mod error;
 mod fields;
 pub mod gc;
+pub mod git;
 pub mod graph;
 mod ids;
 mod indexes;
