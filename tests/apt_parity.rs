@@ -82,8 +82,17 @@ fn chooses_what_apt_chooses() {
                 let index = indexes.entry(key).or_insert_with(|| load(&path)).clone();
                 let (repo, steering) = ("debian".to_owned(), steering.clone());
                 let aliases = Vec::new();
-                let (not_automatic, but_automatic_upgrades) = (false, false);
-                sources.push(Source { index, repo, steering, suite: suite.clone(), aliases, not_automatic, but_automatic_upgrades });
+                let (not_automatic, but_automatic_upgrades, security) = (false, false, false);
+                sources.push(Source {
+                    index,
+                    repo,
+                    steering,
+                    suite: suite.clone(),
+                    aliases,
+                    not_automatic,
+                    but_automatic_upgrades,
+                    security,
+                });
             }
         }
         let universe = Universe::new(sources);

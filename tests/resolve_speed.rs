@@ -46,6 +46,7 @@ fn prints_figures() {
             aliases: Vec::new(),
             not_automatic: false,
             but_automatic_upgrades: false,
+            security: false,
         };
         let universe = Universe::new(vec![source]);
         let mut problem = Problem::new(&universe, Architecture::parse("armhf").unwrap());

@@ -79,6 +79,7 @@ fn universe(document: &DocumentMut, native: &str) -> Universe {
             aliases: Vec::new(),
             not_automatic: flag(table, "not-automatic"),
             but_automatic_upgrades: false,
+            security: flag(table, "security"),
         });
     }
     Universe::new(sources)
@@ -128,6 +129,10 @@ fn outcome(document: &DocumentMut) -> String {
     for keep in tables(document, "keep") {
         let pins = strings(keep.get("pins")).iter().map(|text| pin(text, &native)).collect();
         problem.preferences.push(Preference { choices: flag(keep, "choices"), pins });
+    }
+    if text(document.as_table(), "only") == Some("security") {
+        let pins = problem.preferences.iter().flat_map(|preference| &preference.pins);
+        problem.updates = universe.security_updates(&problem.native, pins);
     }
     let owners: Vec<(String, String)> =
         strings(document.get("files")).iter().map(|line| line.split_once(' ').unwrap()).map(|(a, b)| (a.into(), b.into())).collect();

@@ -166,6 +166,7 @@ Examples:
   pintree lock                          lock every manifest of manifests/
   pintree lock --upgrade                move every pin to what the repositories have now
   pintree lock --upgrade-package nginx  move one package
+  pintree lock --only security          move what has a security update, and nothing else
   pintree lock --check                  compare manifest and lockfile, offline; exit 1 when stale")]
 pub struct Lock {
     /// Manifests to lock; all of `manifests/` when none is given
@@ -177,8 +178,11 @@ pub struct Lock {
     /// Move the pins of this binary or source package (repeatable)
     #[arg(long, value_name = "PACKAGE", conflicts_with = "upgrade")]
     pub upgrade_package: Vec<String>,
+    /// Move only the pins that a suite of security updates has something newer for, and what that forces
+    #[arg(long, value_enum, value_name = "KIND", conflicts_with = "upgrade_package")]
+    pub only: Option<Only>,
     /// Only compare manifest and lockfile; exit 1 with the reasons when the lockfile is stale
-    #[arg(long, conflicts_with_all = ["upgrade", "upgrade_package", "dry_run"])]
+    #[arg(long, conflicts_with_all = ["upgrade", "upgrade_package", "only", "dry_run"])]
     pub check: bool,
     /// Say what would change, and write nothing
     #[arg(long)]
@@ -186,6 +190,13 @@ pub struct Lock {
     /// Write this file instead of `lockfiles/NAME.lock` (one manifest only)
     #[arg(long, value_name = "FILE")]
     pub lockfile: Option<PathBuf>,
+}
+
+/// Which kind of updates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Only {
+    /// Security updates
+    Security,
 }
 
 /// `pintree build`

@@ -1,6 +1,6 @@
 //! `pintree lock`.
 
-use super::args::{Format, Global, Lock};
+use super::args::{Format, Global, Lock, Only};
 use super::ui::Ui;
 use super::{Exit, args};
 use crate::ops::lock::{Locked, Options, Upgrade};
@@ -12,10 +12,11 @@ pub fn run(global: &Global, args: &Lock, ui: &mut Ui) -> Result<Exit, Error> {
     if args.check {
         return check(global, args, ui);
     }
-    let upgrade = match (&args.upgrade, &args.upgrade_package[..]) {
-        (true, _) => Upgrade::All,
-        (false, []) => Upgrade::Nothing,
-        (false, packages) => Upgrade::Packages(packages.to_vec()),
+    let upgrade = match (args.only, args.upgrade, &args.upgrade_package[..]) {
+        (Some(Only::Security), ..) => Upgrade::Security,
+        (None, true, _) => Upgrade::All,
+        (None, false, []) => Upgrade::Nothing,
+        (None, false, packages) => Upgrade::Packages(packages.to_vec()),
     };
     let options = Options {
         manifests: args.manifests.clone(),

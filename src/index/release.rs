@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::pkg::Sha256;
+use crate::pkg::{RepoSteering, Sha256};
 
 /// The largest `Release` that is read; Debian's and Ubuntu's are below 1 MB. Also the limit for downloads.
 pub const MAX_SIZE: usize = 16 << 20;
@@ -181,6 +181,14 @@ impl Release {
     /// Tells whether an own index of `Architecture: all` packages stands beside those of the machine architectures.
     pub fn has_own_all_index(&self) -> bool {
         !self.all_in_every_index && self.architectures.iter().any(|architecture| architecture == "all")
+    }
+
+    /// Tells whether this release, which a manifest calls `suite`, holds security updates: by a name that ends in
+    /// `-security`, as Debian's and Ubuntu's do, or by the label that Debian's had before its suites got such names.
+    pub fn is_security(&self, suite: &str) -> bool {
+        let names = [Some(suite), self.suite.as_deref(), self.codename.as_deref()];
+        let labels = [self.label.as_deref(), self.origin.as_deref()];
+        names.into_iter().flatten().any(RepoSteering::is_security_suite) || labels.contains(&Some("Debian-Security"))
     }
 
     /// Tells whether `suite` names this release: by suite or by code name, with or without a trailing `/updates`.

@@ -5,7 +5,8 @@
 //! and requests say about it, is the resolver's part.
 
 use super::packages::{Index, Package};
-use crate::pkg::{Architecture, RepoSteering};
+use crate::pkg::{Architecture, Pin, RepoSteering, version};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// One index of one repository.
@@ -25,6 +26,9 @@ pub struct Source {
     pub not_automatic: bool,
     /// `ButAutomaticUpgrades: yes`; only told to the user, because a lock never upgrades by itself.
     pub but_automatic_upgrades: bool,
+    /// A suite of security updates ([`Release::is_security`](super::release::Release::is_security), or the archive that
+    /// has nothing else).
+    pub security: bool,
 }
 
 impl Source {
@@ -83,6 +87,34 @@ impl Universe {
             repos.extend(same.map(|same| (source.repo.as_str(), same.path())));
         }
         repos
+    }
+
+    /// For each package, pinned once or several times, the newest version that suites of security updates list, where that
+    /// is newer than every pin of it; in the form of a pin.
+    ///
+    /// `native` is the image's architecture: a package may become one for all architectures, and back. Holds and
+    /// priorities are the resolver's part.
+    pub fn security_updates<'p>(&self, native: &Architecture, pins: impl IntoIterator<Item = &'p Pin>) -> Vec<Pin> {
+        let is_native = |architecture: &Architecture| architecture == native || architecture.is_independent();
+        let mut newest: BTreeMap<(&str, Option<&Architecture>), &Pin> = BTreeMap::new();
+        for pin in pins {
+            let foreign = (!is_native(&pin.architecture)).then_some(&pin.architecture);
+            let known = newest.entry((&pin.name, foreign)).or_insert(pin);
+            if version::compare(&pin.version, &known.version).is_gt() {
+                *known = pin;
+            }
+        }
+        let update = |((name, foreign), pin): (&(&str, Option<&Architecture>), &&Pin)| {
+            let fits = |other: &Architecture| foreign.map_or_else(|| is_native(other), |foreign| other == foreign);
+            let listed = self.listings(name).filter(|listing| {
+                let source = listing.source;
+                source.security && !source.not_automatic && source.steering.supplies(name) && fits(listing.package.architecture())
+            });
+            let package = listed.map(|listing| listing.package).max_by(|a, b| version::compare(a.version(), b.version()))?;
+            let (architecture, version) = (package.architecture().clone(), package.version().to_owned());
+            version::compare(&version, &pin.version).is_gt().then(|| Pin { architecture, version, ..(*pin).clone() })
+        };
+        newest.iter().filter_map(update).collect()
     }
 
     /// Names that are close to `name`, closest first, for "did you mean".

@@ -119,6 +119,7 @@ impl Indexes {
                 aliases: vec![],
                 not_automatic: false,
                 but_automatic_upgrades: false,
+                security: false,
             }));
             for (_, file) in files {
                 let release = &file.release;
@@ -130,6 +131,7 @@ impl Indexes {
                     aliases: release.suite.iter().chain(&release.codename).cloned().collect(),
                     not_automatic: release.not_automatic,
                     but_automatic_upgrades: release.but_automatic_upgrades,
+                    security: described.steering.is_security() || release.is_security(&file.suite),
                 });
             }
         }

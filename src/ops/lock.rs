@@ -32,15 +32,17 @@ pub enum Upgrade {
     Nothing,
     /// All.
     All,
+    /// Those that a suite of security updates has a newer version of, and what that forces.
+    Security,
     /// Those of these binary or source packages.
     Packages(Vec<String>),
 }
 
 impl Upgrade {
-    /// Whether a pin may move although it still satisfies the manifest.
+    /// Whether a pin may move to the best version although it still satisfies the manifest.
     pub(super) fn moves(&self, pin: &Pin) -> bool {
         match self {
-            Self::Nothing => false,
+            Self::Nothing | Self::Security => false,
             Self::All => true,
             Self::Packages(names) => names.contains(&pin.name) || names.contains(&pin.source),
         }
@@ -206,6 +208,11 @@ fn solve(session: &mut Session<'_>, manifest: &Manifest, old: Option<&Lockfile>,
             let resolved = manifest.flatten(&image.name).expect("the image is one of the manifest's");
             let requests: Vec<_> = resolved.requests(&architecture).into_iter().cloned().collect();
             let files = indexes.files(session, &architecture, &requests)?;
+            let preferences = known.preferences(&image.name);
+            let updates = match upgrade {
+                Upgrade::Security => universe.security_updates(&architecture, preferences.iter().flat_map(|preference| &preference.pins)),
+                _ => vec![],
+            };
             let problem = Problem {
                 universe: &universe,
                 native: architecture.clone(),
@@ -213,7 +220,8 @@ fn solve(session: &mut Session<'_>, manifest: &Manifest, old: Option<&Lockfile>,
                 requests,
                 steering: resolved.steering(&architecture),
                 holds: holds.clone(),
-                preferences: known.preferences(&image.name),
+                preferences,
+                updates,
                 files: &|path| files.owners(path),
             };
             let solution = resolve::resolve(&problem).map_err(|error| Error::resolve(error, manifest, &image.name, &architecture))?;

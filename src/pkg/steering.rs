@@ -80,6 +80,18 @@ impl RepoSteering {
     /// The priority of a repository whose manifest gives none.
     pub const DEFAULT_PRIORITY: u8 = 99;
 
+    /// Tells whether a suite's name says that it holds security updates.
+    pub fn is_security_suite(suite: &str) -> bool {
+        suite.ends_with("-security")
+    }
+
+    /// Tells whether the repository has nothing but security updates, as far as its description says: by its archive, or
+    /// by the names of all its suites.
+    pub fn is_security(&self) -> bool {
+        let all = !self.suites.is_empty() && self.suites.iter().all(|suite| Self::is_security_suite(suite));
+        all || self.archive.as_deref() == Some("debian-security")
+    }
+
     /// Tells whether `only` and `exclude` let the repository supply `name`.
     pub fn supplies(&self, name: &str) -> bool {
         (self.only.is_empty() || self.only.iter().any(|glob| glob.matches(name))) && !self.exclude.iter().any(|glob| glob.matches(name))

@@ -57,7 +57,8 @@ impl<'p, 'u> Set<'p, 'u> {
         }
     }
 
-    fn has(&self, candidate: CandidateId) -> bool {
+    /// Tells whether the candidate is in the set.
+    pub fn has(&self, candidate: CandidateId) -> bool {
         self.members.get(&self.pool.unit_of(candidate)) == Some(&candidate)
     }
 

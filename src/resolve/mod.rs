@@ -89,9 +89,11 @@ fn keep(pool: &mut Pool<'_>, goals: &[Goal]) -> Attempt {
         return None;
     }
     let recommends = pool.problem.steering.recommends;
+    let updates: Vec<CandidateId> = kept.iter().copied().filter(|&candidate| pool.has_update(pool.unit_of(candidate))).collect();
     let mut set = grow::Set::new(pool, kept);
     set.drop_broken();
-    if !set.is_valid() || !set.add_goals(goals) {
+    // An update that needs something else to move is the walk's work: here it would be passed over for another version.
+    if !updates.into_iter().all(|update| set.has(update)) || !set.is_valid() || !set.add_goals(goals) {
         return None;
     }
     if recommends {

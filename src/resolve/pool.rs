@@ -9,8 +9,8 @@ mod relations;
 use super::problem::Problem;
 use super::unsolvable::Because;
 use crate::index::{Field, Package, Source};
-use crate::pkg::{Architecture, Comparison, Glob, version};
-use std::collections::HashMap;
+use crate::pkg::{Architecture, Comparison, Glob, Pin, version};
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 /// A name that has been met.
@@ -117,7 +117,7 @@ pub(super) struct Pool<'u> {
     pins: HashMap<(&'u str, Slot), Vec<&'u str>>,
     /// Names and slots of packages to prefer among alternatives.
     choices: HashMap<(&'u str, Slot), ()>,
-    pub unlocked: std::collections::BTreeSet<Unit>,
+    pub unlocked: BTreeSet<Unit>,
 }
 
 const NONE: u32 = u32::MAX;
@@ -145,21 +145,30 @@ impl<'u> Pool<'u> {
             restricted: HashMap::new(),
             pins: HashMap::new(),
             choices: HashMap::new(),
-            unlocked: std::collections::BTreeSet::new(),
+            unlocked: BTreeSet::new(),
         };
+        for pin in &problem.updates {
+            pool.prefer(pin);
+        }
         for preference in &problem.preferences {
             for pin in &preference.pins {
-                let Some(slot) = pool.slot_of(&pin.architecture) else { continue };
-                let versions = pool.pins.entry((pin.name.as_str(), slot)).or_default();
-                if !versions.contains(&pin.version.as_str()) {
-                    versions.push(&pin.version);
-                }
+                let Some(slot) = pool.prefer(pin) else { continue };
                 if preference.choices {
                     pool.choices.insert((&pin.name, slot), ());
                 }
             }
         }
         pool
+    }
+
+    /// Adds a version to those to keep, as the least important so far.
+    fn prefer(&mut self, pin: &'u Pin) -> Option<Slot> {
+        let slot = self.slot_of(&pin.architecture)?;
+        let versions = self.pins.entry((pin.name.as_str(), slot)).or_default();
+        if !versions.contains(&pin.version.as_str()) {
+            versions.push(&pin.version);
+        }
+        Some(slot)
     }
 
     /// The slot in which packages of this architecture live.
@@ -302,11 +311,19 @@ impl<'u> Pool<'u> {
         group[1..].iter().any(|&other| version::compare(self.get(other).package.version(), first).is_gt())
     }
 
-    /// Lets units move to their best version again.
-    pub fn unlock(&mut self, units: impl IntoIterator<Item = Unit>) {
-        self.unlocked.extend(units);
+    /// Lets units move to their best version again; those with an update only when nothing else is left to give way.
+    pub fn unlock(&mut self, units: BTreeSet<Unit>) {
+        let (firm, soft): (BTreeSet<Unit>, BTreeSet<Unit>) = units.into_iter().partition(|&unit| self.has_update(unit));
+        self.unlocked.extend(if soft.is_empty() { firm } else { soft });
         // The order of versions stands in every list of solutions.
         self.forget();
+    }
+
+    /// Tells whether one of the problem's updates is about the unit.
+    pub fn has_update(&self, unit: Unit) -> bool {
+        let (name, slot) = self.unit_name(unit);
+        let name = self.name(name);
+        self.problem.updates.iter().any(|pin| pin.name == name && self.slot_of(&pin.architecture) == Some(slot))
     }
 
     /// Drops everything that was concluded from groups, after a group changed.
@@ -435,12 +452,12 @@ impl<'u> Pool<'u> {
         self.choices.contains_key(&(self.name(name), slot))
     }
 
-    /// The old pins that may stay: those whose version is the preferred one of its unit.
+    /// The updates, and the old pins that may stay: those whose version is the preferred one of its unit.
     pub fn kept(&mut self) -> Vec<CandidateId> {
         let problem = self.problem;
         let Some(first) = problem.preferences.iter().find(|preference| preference.choices) else { return Vec::new() };
         let mut kept = Vec::new();
-        for pin in &first.pins {
+        for pin in problem.updates.iter().chain(&first.pins) {
             let Some(slot) = self.slot_of(&pin.architecture) else { continue };
             let Some(name) = self.find_name(&pin.name) else { continue };
             let unit = self.unit(name, slot);

@@ -22,6 +22,8 @@ pub struct Problem<'a> {
     ///
     /// `--upgrade` gives no old pins; `--upgrade-package P` gives them all but P's.
     pub preferences: Vec<Preference>,
+    /// Versions to take instead of those to be kept: security updates. They give way last.
+    pub updates: Vec<Pin>,
     /// Tells which packages ship an absolute path; asked only for file requests. Without file lists: nothing.
     pub files: &'a (dyn Fn(&str) -> Vec<String> + Sync),
 }
@@ -37,6 +39,7 @@ impl<'a> Problem<'a> {
             steering: ImageSteering::default(),
             holds: Vec::new(),
             preferences: Vec::new(),
+            updates: Vec::new(),
             files: &|_| Vec::new(),
         }
     }

@@ -31,6 +31,7 @@ fn source(text: &str, repo: &str) -> Source {
         aliases: Vec::new(),
         not_automatic: false,
         but_automatic_upgrades: false,
+        security: false,
     }
 }
 

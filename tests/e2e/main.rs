@@ -18,6 +18,7 @@ mod mirrors;
 mod offline;
 mod pipeline;
 mod places;
+mod policies;
 mod real;
 mod rebuild;
 mod repositories;
