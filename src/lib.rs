@@ -24,6 +24,8 @@ pub mod store;
 
 pub mod resolve;
 
+pub mod culprit;
+
 pub mod sandbox;
 
 pub mod plan;

@@ -21,6 +21,19 @@ pub struct Closure<'a, 'u> {
     provided: HashMap<String, Vec<usize>>,
 }
 
+/// A rule that a set breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Whose rule it is: a place in the set.
+    pub package: usize,
+    /// What is in its way; nothing where something is missing.
+    pub other: Option<usize>,
+    /// The field and the group of alternatives that nothing satisfies, in a control file's words.
+    pub unmet: Option<(Field, String)>,
+    /// All of it in one sentence.
+    pub text: String,
+}
+
 /// Which architectures a relation accepts, as the checker reads it.
 #[derive(Clone, Copy, PartialEq)]
 enum Asks<'a> {
@@ -47,14 +60,19 @@ impl<'a, 'u> Closure<'a, 'u> {
 
     /// What is wrong with the set, one sentence each; empty for a valid one.
     pub fn violations(&self) -> Vec<String> {
+        self.broken_rules().into_iter().map(|violation| violation.text).collect()
+    }
+
+    /// What is wrong with the set; empty for a valid one.
+    pub fn broken_rules(&self) -> Vec<Violation> {
         let mut found = Vec::new();
-        for package in self.set {
-            self.twins(package, &mut found);
+        for at in 0..self.set.len() {
+            self.twins(at, &mut found);
             for field in [Field::PreDepends, Field::Depends] {
-                self.needs(package, field, &mut found);
+                self.needs(at, field, &mut found);
             }
             for field in [Field::Conflicts, Field::Breaks] {
-                self.forbids(package, field, &mut found);
+                self.forbids(at, field, &mut found);
             }
         }
         found
@@ -112,9 +130,10 @@ impl<'a, 'u> Closure<'a, 'u> {
     }
 
     /// One version per name and architecture; several architectures only for `Multi-Arch: same` in one version.
-    fn twins(&self, package: &Package<'u>, found: &mut Vec<String>) {
-        for &at in &self.by_name[package.name()] {
-            let other = &self.set[at];
+    fn twins(&self, at: usize, found: &mut Vec<Violation>) {
+        let package = &self.set[at];
+        for &twin in &self.by_name[package.name()] {
+            let other = &self.set[twin];
             if other.sha256() == package.sha256() && other.architecture() == package.architecture() && other.version() == package.version()
             {
                 continue;
@@ -124,20 +143,24 @@ impl<'a, 'u> Closure<'a, 'u> {
                 && package.multi_arch() == MultiArch::Same
                 && other.multi_arch() == MultiArch::Same;
             if !good {
-                found.push(format!("`{}` and `{}` exclude each other", self.label(package), self.label(other)));
+                let text = format!("`{}` and `{}` exclude each other", self.label(package), self.label(other));
+                found.push(Violation { package: at, other: Some(twin), unmet: None, text });
             }
         }
     }
 
-    fn needs(&self, package: &Package<'u>, field: Field, found: &mut Vec<String>) {
+    fn needs(&self, at: usize, field: Field, found: &mut Vec<Violation>) {
+        let package = &self.set[at];
         for Satisfied { group, by, .. } in self.dependencies(package, field) {
             if by.is_empty() {
-                found.push(format!("`{}`: {field} `{group}` is not met", self.label(package)));
+                let text = format!("`{}`: {field} `{group}` is not met", self.label(package));
+                found.push(Violation { package: at, other: None, unmet: Some((field, group)), text });
             }
         }
     }
 
-    fn forbids(&self, package: &Package<'u>, field: Field, found: &mut Vec<String>) {
+    fn forbids(&self, place: usize, field: Field, found: &mut Vec<Violation>) {
+        let package = &self.set[place];
         for (link, relation) in package.links(field).iter().zip(package.relations(field).iter().flatten()) {
             let qualifier = match link.qualifier() {
                 Qualifier::None => Asks::Every,
@@ -154,7 +177,8 @@ impl<'a, 'u> Closure<'a, 'u> {
                         continue;
                     }
                 }
-                found.push(format!("`{}`: {field} `{relation}` hits `{}`", self.label(package), self.label(other)));
+                let text = format!("`{}`: {field} `{relation}` hits `{}`", self.label(package), self.label(other));
+                found.push(Violation { package: place, other: Some(at), unmet: None, text });
             }
         }
     }

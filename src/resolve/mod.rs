@@ -26,7 +26,7 @@ mod tests;
 use goals::Goal;
 use pool::{CandidateId, Pool};
 
-pub use check::Closure;
+pub use check::{Closure, Violation};
 pub use problem::{Preference, Problem};
 pub use solution::{Chosen, Reason, Satisfied, Solution, SolvedBy};
 pub use unsolvable::{Because, Cause, Elsewhere, Hindrance, Provider, Step, Unsolvable};
