@@ -3,8 +3,8 @@
 use super::Exit;
 use super::args::{Format, Global};
 use super::ui::{Style, Ui};
-use crate::ops::Error;
-use crate::ops::doctor::{self, Finding, State};
+use crate::ops::{Error, doctor};
+use crate::sandbox::{Finding, State};
 use serde_json::{Value, json};
 
 /// Runs the verb.

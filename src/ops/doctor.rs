@@ -4,7 +4,7 @@ use super::{Error, Session, network};
 use crate::manifest::{self, Manifest};
 use crate::pkg::{Architecture, Trust};
 use crate::repo::{ARCHIVES, Cache, Client, ClientOptions, ErrorKind, Limit, MirrorSettings, Mirrors, Url, join, shown};
-use crate::sandbox;
+use crate::sandbox::{self, Finding, State};
 use crate::util::command::run_checked;
 use rustix::fs::{Mode, OFlags, XattrFlags};
 use std::collections::BTreeSet;
@@ -12,30 +12,6 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
-
-/// The outcome of one check.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// What was looked at.
-    pub subject: String,
-    /// How it is.
-    pub state: State,
-    /// What was found.
-    pub text: String,
-    /// What mends it; empty if there is nothing to mend.
-    pub mend: String,
-}
-
-/// How something is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// As it should be.
-    Ok,
-    /// Worth knowing; builds work all the same.
-    Note,
-    /// Builds will not work.
-    Missing,
-}
 
 /// `restat`, response files and job pools as we use them are older; this is what the oldest supported Debian has.
 const NINJA: (u32, u32) = (1, 8);
@@ -66,32 +42,28 @@ pub fn doctor(session: &mut Session<'_>) -> Vec<Finding> {
     found
 }
 
-fn finding(subject: &str, state: State, text: impl Into<String>, mend: impl Into<String>) -> Finding {
-    Finding { subject: subject.to_owned(), state, text: text.into(), mend: mend.into() }
-}
-
 fn ninja() -> Finding {
     let install = "apt-get install ninja-build";
     let version = match run_checked(Command::new("ninja").arg("--version")) {
         Ok(output) => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
-        Err(error) => return finding("ninja", State::Missing, error.to_string(), install),
+        Err(error) => return Finding::new("ninja", State::Missing, error.to_string(), install),
     };
     let mut numbers = version.split('.').map(|number| number.parse::<u32>().unwrap_or_default());
     let parsed = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
     if parsed >= NINJA {
-        return finding("ninja", State::Ok, format!("version {version}"), "");
+        return Finding::new("ninja", State::Ok, format!("version {version}"), "");
     }
-    finding("ninja", State::Missing, format!("version {version} is older than {}.{}", NINJA.0, NINJA.1), install)
+    Finding::new("ninja", State::Missing, format!("version {version} is older than {}.{}", NINJA.0, NINJA.1), install)
 }
 
 fn companion() -> Finding {
     let name = "pintree-ostree";
     let path = std::env::current_exe().map(|program| program.with_file_name(name)).unwrap_or_else(|_| PathBuf::from(name));
     match path.is_file() {
-        true => finding(name, State::Ok, "beside pintree", ""),
+        true => Finding::new(name, State::Ok, "beside pintree", ""),
         false => {
             let mend = "cargo build --release, which builds both programs, and keep them together";
-            finding(name, State::Missing, format!("`{}` does not exist", path.display()), mend)
+            Finding::new(name, State::Missing, format!("`{}` does not exist", path.display()), mend)
         }
     }
 }
@@ -120,12 +92,12 @@ fn file_system(session: &Session<'_>) -> Finding {
     // What was not made cannot be removed.
     let _unused = (std::fs::remove_file(&link), std::fs::remove_file(&name));
     if let Err((what, error)) = tried {
-        return finding(subject, State::Missing, format!("`{}` {what}: {error}", place.display()), elsewhere);
+        return Finding::new(subject, State::Missing, format!("`{}` {what}: {error}", place.display()), elsewhere);
     }
     let unnamed = rustix::fs::open(&place, OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR);
     match unnamed {
-        Ok(_) => finding(subject, State::Ok, format!("`{}` has user xattrs, hard links and unnamed files", place.display()), ""),
-        Err(_) => finding(subject, State::Note, format!("`{}` has no unnamed files; named ones are used", place.display()), ""),
+        Ok(_) => Finding::new(subject, State::Ok, format!("`{}` has user xattrs, hard links and unnamed files", place.display()), ""),
+        Err(_) => Finding::new(subject, State::Note, format!("`{}` has no unnamed files; named ones are used", place.display()), ""),
     }
 }
 
@@ -137,11 +109,11 @@ fn space(session: &Session<'_>) -> Finding {
             let free = stat.f_bavail.saturating_mul(stat.f_frsize);
             let text = format!("{:.1} GB in `{}`", free as f64 / 1e9, place.display());
             match free >= SPACE {
-                true => finding(subject, State::Ok, text, ""),
-                false => finding(subject, State::Missing, text, "pintree gc, or make room"),
+                true => Finding::new(subject, State::Ok, text, ""),
+                false => Finding::new(subject, State::Missing, text, "pintree gc, or make room"),
             }
         }
-        Err(error) => finding(subject, State::Note, format!("unknown: {}", std::io::Error::from(error)), ""),
+        Err(error) => Finding::new(subject, State::Note, format!("unknown: {}", std::io::Error::from(error)), ""),
     }
 }
 
@@ -150,10 +122,10 @@ fn cache(session: &Session<'_>) -> Finding {
     let probe = directory.join(format!(".doctor-{}", std::process::id()));
     let written = std::fs::create_dir_all(directory).and_then(|()| File::create(&probe)).and_then(|_| std::fs::remove_file(&probe));
     match written {
-        Ok(()) => finding("cache", State::Ok, format!("`{}` can be written to", directory.display()), ""),
+        Ok(()) => Finding::new("cache", State::Ok, format!("`{}` can be written to", directory.display()), ""),
         Err(error) => {
             let text = format!("`{}` cannot be written to: {error}", directory.display());
-            finding("cache", State::Missing, text, "set XDG_CACHE_HOME to a directory of yours")
+            Finding::new("cache", State::Missing, text, "set XDG_CACHE_HOME to a directory of yours")
         }
     }
 }
@@ -169,9 +141,9 @@ fn clock(session: &Session<'_>) -> Finding {
     match newest {
         Some(newest) if newest > now + BEHIND => {
             let text = format!("it is {} here, and an index is of {}", show(now), show(newest));
-            finding("clock", State::Missing, text, "set the clock: timedatectl set-ntp true")
+            Finding::new("clock", State::Missing, text, "set the clock: timedatectl set-ntp true")
         }
-        _ => finding("clock", State::Ok, "not behind any index that was read", ""),
+        _ => Finding::new("clock", State::Ok, "not behind any index that was read", ""),
     }
 }
 
@@ -180,9 +152,9 @@ fn manifests(session: &Session<'_>) -> (Vec<Manifest>, Finding) {
         Ok(paths) => paths,
         Err(Error::NoManifests { directory }) => {
             let text = format!("there is none in `{}`", directory.display());
-            return (vec![], finding("manifests", State::Note, text, "pintree init"));
+            return (vec![], Finding::new("manifests", State::Note, text, "pintree init"));
         }
-        Err(error) => return (vec![], finding("manifests", State::Missing, error.to_string(), "")),
+        Err(error) => return (vec![], Finding::new("manifests", State::Missing, error.to_string(), "")),
     };
     let mut good = vec![];
     let mut bad = vec![];
@@ -193,9 +165,14 @@ fn manifests(session: &Session<'_>) -> (Vec<Manifest>, Finding) {
         }
     }
     let found = if bad.is_empty() {
-        finding("manifests", State::Ok, format!("{} can be read", paths.len()), "")
+        Finding::new("manifests", State::Ok, format!("{} can be read", paths.len()), "")
     } else {
-        finding("manifests", State::Missing, format!("cannot read {}", bad.join(", ")), "pintree lock --check says what is wrong in them")
+        Finding::new(
+            "manifests",
+            State::Missing,
+            format!("cannot read {}", bad.join(", ")),
+            "pintree lock --check says what is wrong in them",
+        )
     };
     (good, found)
 }
@@ -206,7 +183,7 @@ fn apt_sources() -> Finding {
     let of = |host_root| Mirrors::discover(&MirrorSettings { host_root, ..MirrorSettings::default() });
     let (with, without) = match (of(Some(PathBuf::from("/"))), of(None)) {
         (Ok(with), Ok(without)) => (with, without),
-        (Err(error), _) | (_, Err(error)) => return finding(subject, State::Note, error.to_string(), ""),
+        (Err(error), _) | (_, Err(error)) => return Finding::new(subject, State::Note, error.to_string(), ""),
     };
     let addresses = |mirrors: &Mirrors, archive: &str| mirrors.addresses(archive).map(<[Url]>::to_vec).unwrap_or_default();
     let named: Vec<String> = ARCHIVES
@@ -218,15 +195,15 @@ fn apt_sources() -> Finding {
         })
         .collect();
     if named.is_empty() {
-        return finding(subject, State::Note, "they name no mirror; the built-in ones are used", "");
+        return Finding::new(subject, State::Note, "they name no mirror; the built-in ones are used", "");
     }
-    finding(subject, State::Ok, named.join(", "), "")
+    Finding::new(subject, State::Ok, named.join(", "), "")
 }
 
 fn trust(manifest: &Manifest) -> Vec<Finding> {
     let bare = manifest.repos.values().filter(|repo| repo.steering.trust == Trust::None);
     bare.map(|repo| {
-        finding("trust", State::Note, format!("repository `{}` of `{}` is used without a signature", repo.name, manifest.name), "")
+        Finding::new("trust", State::Note, format!("repository `{}` of `{}` is used without a signature", repo.name, manifest.name), "")
     })
     .collect()
 }
@@ -236,28 +213,18 @@ fn sandbox(session: &Session<'_>, manifests: &[Manifest]) -> Vec<Finding> {
     let architectures: BTreeSet<Architecture> =
         manifests.iter().flat_map(|manifest| manifest.arches.iter().chain(&manifest.foreign_arches).cloned()).collect();
     let architectures: Vec<Architecture> = architectures.into_iter().collect();
-    let found = sandbox::survey(&architectures, &place(session)).into_iter();
-    found
-        .map(|found| {
-            let state = match found.state {
-                sandbox::State::Ok => State::Ok,
-                sandbox::State::Note => State::Note,
-                sandbox::State::Missing => State::Missing,
-            };
-            Finding { subject: found.subject, state, text: found.text, mend: found.mend }
-        })
-        .collect()
+    sandbox::survey(&architectures, &place(session))
 }
 
 /// Asks the first address of every repository for a `Release`.
 fn mirrors(session: &Session<'_>, manifests: &[Manifest]) -> Vec<Finding> {
     let subject = "mirror";
     if session.offline {
-        return vec![finding(subject, State::Note, "not tried, because of --offline", "")];
+        return vec![Finding::new(subject, State::Note, "not tried, because of --offline", "")];
     }
     let known = match network::mirrors(session) {
         Ok(known) => known,
-        Err(error) => return vec![finding(subject, State::Missing, error.to_string(), "")],
+        Err(error) => return vec![Finding::new(subject, State::Missing, error.to_string(), "")],
     };
     let (client, _) = network::client(false, None);
     let options = ClientOptions { tries: 1, connect_timeout: PATIENCE, read_timeout: PATIENCE, ..client.options().clone() };
@@ -268,7 +235,12 @@ fn mirrors(session: &Session<'_>, manifests: &[Manifest]) -> Vec<Finding> {
         let base = match network::addresses(&known, repo) {
             Ok(addresses) => addresses.into_iter().next(),
             Err(error) => {
-                found.push(finding(subject, State::Missing, format!("repository `{}` of `{}`: {error}", repo.name, manifest.name), ""));
+                found.push(Finding::new(
+                    subject,
+                    State::Missing,
+                    format!("repository `{}` of `{}`: {error}", repo.name, manifest.name),
+                    "",
+                ));
                 continue;
             }
         };
@@ -281,10 +253,10 @@ fn mirrors(session: &Session<'_>, manifests: &[Manifest]) -> Vec<Finding> {
         found.push(match client.get(&join(&directory, "Release"), Limit::AtMost(MAX_RELEASE), &mut body) {
             Err(error) if error.kind() != ErrorKind::Missing || base.scheme() == "file" => {
                 let mend = "pintree --mirror ARCHIVE=URL, or mirrors.toml; --offline uses what is there";
-                finding(subject, State::Missing, format!("{} of repository `{}`: {error}", shown(&base), repo.name), mend)
+                Finding::new(subject, State::Missing, format!("{} of repository `{}`: {error}", shown(&base), repo.name), mend)
             }
             // A server without this file answers, too; whether it has the suite is the question of `lock`.
-            _ => finding(subject, State::Ok, format!("{} answers", shown(&base)), ""),
+            _ => Finding::new(subject, State::Ok, format!("{} answers", shown(&base)), ""),
         });
     }
     found

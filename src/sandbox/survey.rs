@@ -5,12 +5,12 @@ use super::{Layers, Options, Ownership, Sandbox, apart, enter};
 use crate::pkg::Architecture;
 use std::path::Path;
 
-/// The outcome of one trial.
+/// The outcome of one check of the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What was tried.
+    /// What was looked at.
     pub subject: String,
-    /// How it went.
+    /// How it is.
     pub state: State,
     /// What was found.
     pub text: String,
@@ -18,14 +18,14 @@ pub struct Finding {
     pub mend: String,
 }
 
-/// How a trial went.
+/// How something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Well.
+    /// As it should be.
     Ok,
-    /// Well enough; something is worth knowing.
+    /// Worth knowing; builds work all the same.
     Note,
-    /// Sandboxes will not work.
+    /// Builds will not work.
     Missing,
 }
 
@@ -43,8 +43,11 @@ pub fn survey(architectures: &[Architecture], directory: &Path) -> Vec<Finding> 
     found
 }
 
-fn finding(subject: &str, state: State, text: impl Into<String>, mend: impl Into<String>) -> Finding {
-    Finding { subject: subject.to_owned(), state, text: text.into(), mend: mend.into() }
+impl Finding {
+    /// Puts an outcome together.
+    pub fn new(subject: &str, state: State, text: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { subject: subject.to_owned(), state, text: text.into(), mend: mend.into() }
+    }
 }
 
 /// Does `work` in a child that enters a sandbox; gives its text, or what was lacking.
@@ -74,20 +77,20 @@ fn tried(options: &Options, work: impl FnOnce(&Sandbox) -> Result<String, Error>
 fn namespaces() -> (Finding, Option<Ownership>) {
     let subject = "namespaces";
     match tried(&Options::default(), |sandbox| Ok(sandbox.ownership().to_string())) {
-        Ok(text) => (finding(subject, State::Ok, "can be made", ""), Ownership::parse(&text)),
-        Err((text, mend)) => (finding(subject, State::Missing, text, mend), None),
+        Ok(text) => (Finding::new(subject, State::Ok, "can be made", ""), Ownership::parse(&text)),
+        Err((text, mend)) => (Finding::new(subject, State::Missing, text, mend), None),
     }
 }
 
 fn owners(ownership: Ownership) -> Finding {
     let subject = "owners of files";
     match ownership {
-        Ownership::Root => finding(subject, State::Ok, "kept as they are, by root", ""),
-        Ownership::Subordinate => finding(subject, State::Ok, "kept by subordinate ids", ""),
+        Ownership::Root => Finding::new(subject, State::Ok, "kept as they are, by root", ""),
+        Ownership::Subordinate => Finding::new(subject, State::Ok, "kept by subordinate ids", ""),
         Ownership::Recorded => {
             let why = enter::lack_of_subordinate_ids();
             let lack = why.unwrap_or_else(|| Lack::new("the subordinate ids cannot be used", "apt-get install --reinstall uidmap"));
-            finding(subject, State::Note, format!("recorded from the calls that set them: {lack}"), lack.mend)
+            Finding::new(subject, State::Note, format!("recorded from the calls that set them: {lack}"), lack.mend)
         }
     }
 }
@@ -106,8 +109,8 @@ fn overlay(directory: &Path) -> Finding {
         mounted.and(removed).map(|()| String::new())
     });
     match outcome {
-        Ok(_) => finding(subject, State::Ok, format!("works in `{}`", directory.display()), ""),
-        Err((text, mend)) => finding(subject, State::Missing, text, mend),
+        Ok(_) => Finding::new(subject, State::Ok, format!("works in `{}`", directory.display()), ""),
+        Err((text, mend)) => Finding::new(subject, State::Missing, text, mend),
     }
 }
 
@@ -116,8 +119,8 @@ fn emulation(architecture: &Architecture) -> Finding {
     let options = Options { architectures: vec![architecture.clone()], ownership: None };
     let version = tried(&options, |sandbox| Ok(sandbox.emulators().first().map(|emulator| emulator.version.clone()).unwrap_or_default()));
     match version {
-        Ok(version) if version == "native" => finding(&subject, State::Ok, "run natively", ""),
-        Ok(version) => finding(&subject, State::Ok, format!("run under {version}"), ""),
-        Err((text, mend)) => finding(&subject, State::Missing, text, mend),
+        Ok(version) if version == "native" => Finding::new(&subject, State::Ok, "run natively", ""),
+        Ok(version) => Finding::new(&subject, State::Ok, format!("run under {version}"), ""),
+        Err((text, mend)) => Finding::new(&subject, State::Missing, text, mend),
     }
 }
