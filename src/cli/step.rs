@@ -3,13 +3,12 @@
 use super::args::{Step, StepCompose, StepConfigure, StepImport, StepKind, StepRemove, StepSeal};
 use super::{Exit, failure};
 use crate::ops::network;
-use crate::pkg::Architecture;
 use crate::repo::{Client, ErrorKind, Mirrors, Url};
 use crate::sandbox::{self, Sandbox};
 use crate::step::outcome::{self, Outcome};
 use crate::step::{compose, configure, import, seal};
 use crate::store::Repo;
-use crate::util::slots::{SlotKind, Slots};
+use crate::util::slots::{Guard, SlotKind, Slots};
 use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -74,9 +73,9 @@ pub fn run(step: &Step) -> Exit {
     let (name, result) = match &step.step {
         StepKind::Remove(args) => ("remove".to_owned(), run_remove(args).map(|()| 0)),
         StepKind::Import(args) => (format!("import {} {} {}", args.package, args.version, args.architecture), run_import(args)),
-        StepKind::Compose(args) => (format!("compose {}", args.target), run_compose(args).map(|()| 0)),
-        StepKind::Configure(args) => (format!("configure {}", args.target), run_configure(args).map(|()| 0)),
-        StepKind::Seal(args) => (format!("seal {}", args.target), run_seal(args, &mut warnings).map(|()| 0)),
+        StepKind::Compose(args) => (format!("compose {}", args.tree.target), run_compose(args).map(|()| 0)),
+        StepKind::Configure(args) => (format!("configure {}", args.tree.target), run_configure(args).map(|()| 0)),
+        StepKind::Seal(args) => (format!("seal {}", args.tree.target), run_seal(args, &mut warnings).map(|()| 0)),
     };
     let in_build = std::env::var_os(outcome::VARIABLE).is_some();
     for warning in warnings.iter().filter(|_| !in_build) {
@@ -120,13 +119,12 @@ fn eprint(message: &str, hints: &[String]) {
 }
 
 fn run_import(args: &StepImport) -> Result<u64, StepError> {
-    let malformed = |what, value: &str| StepError::Argument { what, value: value.to_owned() };
     let arguments = import::Arguments {
         store: args.store.clone(),
         package: args.package.clone(),
         version: args.version.clone(),
-        architecture: Architecture::parse(&args.architecture).ok_or_else(|| malformed("architecture", &args.architecture))?,
-        sha256: args.sha256.parse().map_err(|_| malformed("SHA-256 digest", &args.sha256))?,
+        architecture: args.architecture.clone(),
+        sha256: args.sha256,
         size: args.size,
         files: args.file.clone(),
         elsewhere: !args.from.is_empty(),
@@ -150,7 +148,7 @@ fn fetch(client: &Client, args: &StepImport, download: &mut import::Download) ->
         let (repo, path) = place.split_once(':').ok_or_else(|| StepError::Argument { what: "place", value: place.clone() })?;
         urls.extend(sources.addresses(repo)?.iter().map(|base| crate::repo::join(base, path)));
     }
-    let fetched = crate::repo::fetch_package(client, &urls, args.size, args.sha256.parse()?, download)?;
+    let fetched = crate::repo::fetch_package(client, &urls, args.size, args.sha256, download)?;
     for warning in fetched.warnings {
         eprint(&format!("warning: {warning}"), &[]);
     }
@@ -166,48 +164,37 @@ fn refuse_dead_network() -> Result<(), StepError> {
 }
 
 fn run_compose(args: &StepCompose) -> Result<(), StepError> {
-    let malformed = |what, value: &str| StepError::Argument { what, value: value.to_owned() };
-    let architecture = |name: &String| Architecture::parse(name).ok_or_else(|| malformed("architecture", name));
     let arguments = compose::Arguments {
         packages: compose::load_packages(&args.packages)?,
-        architecture: architecture(&args.architecture)?,
-        foreign: args.foreign.iter().map(architecture).collect::<Result<_, _>>()?,
-        identity: args.identity.parse().map_err(|_| malformed("SHA-256 digest", &args.identity))?,
-        target: args.target.parse().map_err(|_| malformed("ref", &args.target))?,
+        architecture: args.tree.architecture.clone(),
+        foreign: args.tree.foreign.clone(),
+        identity: args.tree.identity,
+        target: args.tree.target.clone(),
         usr_merge: compose::UsrMerge::default(),
     };
-    let store = Repo::open(&args.store).map_err(compose::Error::from)?;
+    let store = Repo::open(&args.tree.store).map_err(compose::Error::from)?;
     compose::run(&store, &arguments)?;
     Ok(())
 }
 
 fn run_configure(args: &StepConfigure) -> Result<(), StepError> {
-    let malformed = |what, value: &str| StepError::Argument { what, value: value.to_owned() };
-    let architecture = |name: &String| Architecture::parse(name).ok_or_else(|| malformed("architecture", name));
-    let reference = |name: &String| name.parse().map_err(|_| malformed("ref", name));
-    let id = |text: &String| -> Option<(String, configure::Id)> {
-        let (name, numbers) = text.split_once('=')?;
-        let (uid, gid) = numbers.split_once(':')?;
-        let number = |text: &str| if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) };
-        Some((name.to_owned(), configure::Id { uid: number(uid)?, gid: number(gid)? }))
-    };
     let arguments = configure::Arguments {
         packages: compose::load_packages(&args.packages).map_err(configure::Error::from)?,
-        architecture: architecture(&args.architecture)?,
-        foreign: args.foreign.iter().map(architecture).collect::<Result<_, _>>()?,
-        identity: args.identity.parse().map_err(|_| malformed("SHA-256 digest", &args.identity))?,
-        composed: reference(&args.composed)?,
-        target: reference(&args.target)?,
-        epoch: args.epoch,
+        architecture: args.tree.architecture.clone(),
+        foreign: args.tree.foreign.clone(),
+        identity: args.tree.identity,
+        composed: args.composed.clone(),
+        target: args.tree.target.clone(),
+        epoch: args.root.epoch,
         debconf: args.debconf.clone(),
-        ids: args.id.iter().map(|text| id(text).ok_or_else(|| malformed("id", text))).collect::<Result<_, _>>()?,
-        work: args.work.clone(),
-        log: args.log.clone(),
+        ids: args.id.iter().cloned().collect(),
+        work: args.root.work.clone(),
+        log: args.root.log.clone(),
         stages: args.stages.clone(),
         checkpoints: !args.no_checkpoints,
     };
-    let _slot = processor(&args.slots).acquire().map_err(|source| StepError::Io { doing: "lock", path: args.slots.clone(), source })?;
-    let store = Repo::open(&args.store).map_err(configure::Error::from)?;
+    let _slot = slot(&args.root.slots)?;
+    let store = Repo::open(&args.tree.store).map_err(configure::Error::from)?;
     configure::run(&store, &arguments)?;
     Ok(())
 }
@@ -219,49 +206,39 @@ fn run_remove(args: &StepRemove) -> Result<(), StepError> {
 }
 
 fn run_seal(args: &StepSeal, warnings: &mut Vec<String>) -> Result<(), StepError> {
-    let malformed = |what, value: &str| StepError::Argument { what, value: value.to_owned() };
-    let architecture = |name: &String| Architecture::parse(name).ok_or_else(|| malformed("architecture", name));
-    let reference = |name: &String| name.parse().map_err(|_| malformed("ref", name));
-    let permissions = |text: &String| {
-        let (path, permissions) = text.rsplit_once('=')?;
-        Some((path.to_owned(), permissions.parse().ok()?))
-    };
-    let check = |text: &String| {
-        let (check, severity) = text.split_once('=')?;
-        Some((check.parse().ok()?, severity.parse().ok()?))
-    };
     let arguments = seal::Arguments {
         image: args.image.clone(),
-        architecture: architecture(&args.architecture)?,
-        foreign: args.foreign.iter().map(architecture).collect::<Result<_, _>>()?,
-        identity: args.identity.parse().map_err(|_| malformed("SHA-256 digest", &args.identity))?,
-        configured: reference(&args.configured)?,
-        target: reference(&args.target)?,
+        architecture: args.tree.architecture.clone(),
+        foreign: args.tree.foreign.clone(),
+        identity: args.tree.identity,
+        configured: args.configured.clone(),
+        target: args.tree.target.clone(),
         overlays: args.overlay.clone(),
         scripts: args.script.clone(),
-        epoch: args.epoch,
-        work: args.work.clone(),
-        log: args.log.clone(),
+        epoch: args.root.epoch,
+        work: args.root.work.clone(),
+        log: args.root.log.clone(),
         settings: seal::Settings {
             hostname: args.hostname.clone(),
             timezone: args.timezone.clone(),
             locale: args.locale.clone(),
             authorized_keys: args.authorized_keys.clone(),
         },
-        permissions: args
-            .permissions
-            .iter()
-            .map(|text| permissions(text).ok_or_else(|| malformed("permission", text)))
-            .collect::<Result<_, _>>()?,
-        checks: args.check.iter().map(|text| check(text).ok_or_else(|| malformed("check", text))).collect::<Result<_, _>>()?,
+        permissions: args.permissions.iter().cloned().collect(),
+        checks: args.check.iter().copied().collect(),
         // `/home` or `/src` alone stand in too many files that mean something else.
         project: std::env::current_dir().ok().filter(|directory| directory.components().count() > 2),
     };
-    let _slot = processor(&args.slots).acquire().map_err(|source| StepError::Io { doing: "lock", path: args.slots.clone(), source })?;
-    let store = Repo::open(&args.store).map_err(seal::Error::from)?;
+    let _slot = slot(&args.root.slots)?;
+    let store = Repo::open(&args.tree.store).map_err(seal::Error::from)?;
     let sealed = seal::run(&store, &arguments)?;
     warnings.extend(sealed.findings.iter().map(|finding| format!("`{}`: {finding}", args.image)));
     Ok(())
+}
+
+/// Waits for one of the build's processor slots.
+fn slot(directory: &Path) -> Result<Guard, StepError> {
+    processor(directory).acquire().map_err(|source| StepError::Io { doing: "lock", path: directory.to_owned(), source })
 }
 
 fn processor(directory: &Path) -> Slots {
