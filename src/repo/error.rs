@@ -379,6 +379,10 @@ impl Error {
             }
             Self::Offline { .. } => Some("run once without `--offline`".to_owned()),
             Self::Everywhere { source, .. } => source.hint(),
+            _ if self.kind() == ErrorKind::Network => Some(
+                "look at the network and the proxy; `--mirror ARCHIVE=URL` takes another address, `--offline` only what is here already"
+                    .to_owned(),
+            ),
             _ => None,
         }
     }
