@@ -5,6 +5,7 @@ mod step;
 pub use step::{Step, StepCompose, StepConfigure, StepImport, StepKind, StepRemove, StepSeal};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -111,6 +112,8 @@ pub enum Verb {
     Why(Why),
     /// Show an image's packages as a tree of dependencies
     Tree(Tree),
+    /// Find the commit, and the package in it, that made something fail
+    Bisect(Bisect),
     /// Show which scripts ran for an image, and what they printed
     Log(Log),
     /// Check the trust chain and the closure of the lockfiles, or build an image again and compare
@@ -282,6 +285,54 @@ pub struct Log {
     /// Only for this architecture
     #[arg(long, value_name = "ARCH")]
     pub arch: Option<String>,
+}
+
+/// `pintree bisect`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+First the commits between GOOD and BAD that changed a lockfile are searched, by halving; then the package changes
+inside the commit that did it. Source packages that need each other move together; what is needed comes first, so
+every trial is a whole image. One of 40 updates takes 6 builds.
+
+Trials are built in `_build/bisect`, with lockfiles made of the two known ones: your work tree, index, lockfiles and
+images stay as they are. An interrupted search goes on where it was when the same command is given again.
+
+COMMAND runs in the project directory, once for each image and architecture, with PINTREE_STORE (an OSTree
+repository), PINTREE_REF, PINTREE_COMMIT, PINTREE_MANIFEST, PINTREE_IMAGE, PINTREE_ARCH and PINTREE_LOCKFILE. Its
+exit code says, as for `git bisect run`: 0 good, 125 cannot be judged (skipped), 1 to 127 bad, anything else ends the
+search. What cannot be built is skipped; with --build-only it is bad.
+
+Exit code 1 when skipped trials left more than one candidate.
+
+Examples:
+  pintree bisect -- ./boots.sh
+  pintree bisect v1.4 HEAD --image kiosk --arch armhf -- sh -c 'ostree --repo=$PINTREE_STORE ls $PINTREE_REF /usr/bin/app'
+  pintree bisect --build-only")]
+pub struct Bisect {
+    /// A revision that is good (default: the one before the last commit that changed a lockfile)
+    #[arg(value_name = "GOOD")]
+    pub good: Option<String>,
+    /// A revision that is bad (default: HEAD)
+    #[arg(value_name = "BAD")]
+    pub bad: Option<String>,
+    /// Only this image (repeatable); NAME, or MANIFEST/NAME where two manifests have it
+    #[arg(long = "image", value_name = "IMAGE")]
+    pub images: Vec<String>,
+    /// Only for this architecture (repeatable)
+    #[arg(long = "arch", value_name = "ARCH")]
+    pub arches: Vec<String>,
+    /// Build images up to this step
+    #[arg(long, value_enum, default_value_t = Until::Sealed)]
+    pub until: Until,
+    /// How many steps use the processor at once
+    #[arg(short, long, value_name = "N")]
+    pub jobs: Option<usize>,
+    /// Let the build itself judge: bad is what does not build
+    #[arg(long, conflicts_with = "command")]
+    pub build_only: bool,
+    /// The command that judges, after `--`
+    #[arg(last = true, value_name = "COMMAND", required_unless_present = "build_only")]
+    pub command: Vec<OsString>,
 }
 
 /// `pintree why`

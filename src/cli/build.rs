@@ -77,7 +77,8 @@ pub fn ninja(global: &Global, images: &Images, ui: &mut Ui) -> Result<Exit, Erro
     Ok(Exit::Done)
 }
 
-fn stage(until: Until) -> build::Stage {
+/// The stage that an option names.
+pub(super) fn stage(until: Until) -> build::Stage {
     match until {
         Until::Composed => build::Stage::Composed,
         Until::Configured => build::Stage::Configured,

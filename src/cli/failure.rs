@@ -24,6 +24,9 @@ pub fn exit(error: &Error) -> Exit {
         | Error::Architecture { .. }
         | Error::NoInput { .. }
         | Error::NoRevision { .. }
+        | Error::NotInRevision { .. }
+        | Error::NoCheckout { .. }
+        | Error::NoChanges { .. }
         | Error::Starter(_)
         | Error::Manifest(_) => Exit::Usage,
         Error::Stale { .. } | Error::WouldChange { .. } | Error::NotInImage { .. } | Error::Unrecorded { .. } => Exit::Findings,
@@ -70,6 +73,9 @@ pub fn hints(error: &Error) -> Vec<String> {
         }
         Error::NoLocalFile { .. } => one("make it, with `ninja` where a rule of yours does that, or run `pintree lock` to lock without it"),
         Error::NoFreeId { .. } => one("give some of the names ids above 999 in the manifest's `[ids]`"),
+        Error::NoCheckout { .. } => one("run it in a git checkout, or name the project directory with `-C`"),
+        Error::NoChanges { .. } => one("name an older good revision"),
+        Error::Judge { .. } => one("run the same command again to go on where the search was"),
         Error::NotLocked { .. } => one("`--upgrade-package` takes the name of a locked binary or source package"),
         Error::Unsolvable { source, .. } => source.hints.clone(),
         Error::Busy { .. } => one("try again when it has ended"),

@@ -1,6 +1,7 @@
 //! Arguments in, messages and exit codes out: the only module that prints.
 
 mod args;
+mod bisect;
 mod build;
 mod doctor;
 mod exit;
@@ -74,6 +75,7 @@ fn verb(cli: &Cli, ui: &mut Ui) -> Result<Exit, Error> {
         Verb::Ninja(images) => build::ninja(global, images, ui),
         Verb::Why(why) => why::run(global, why, ui),
         Verb::Tree(tree) => tree::run(global, tree, ui),
+        Verb::Bisect(bisect) => bisect::run(global, bisect, ui),
         Verb::Log(log) => log::run(global, log, ui),
         Verb::Verify(args) => verify::run(global, args, ui),
         Verb::Gc(gc) => gc::run(global, gc, ui),

@@ -78,12 +78,21 @@ pub(super) struct Site {
     pub environment: Vec<(&'static str, OsString)>,
     /// Their umask; the caller's if none is given.
     pub umask: Option<u32>,
+    /// What to make; every image if nothing is named.
+    pub targets: Vec<String>,
 }
 
 impl Site {
     /// The project's own.
-    fn of(project: &Project) -> Self {
-        Self { generated: project.generated(), name: "_build".to_owned(), checkpoints: true, environment: vec![], umask: None }
+    pub(super) fn of(project: &Project) -> Self {
+        Self {
+            generated: project.generated(),
+            name: "_build".to_owned(),
+            checkpoints: true,
+            environment: vec![],
+            umask: None,
+            targets: vec![],
+        }
     }
 }
 
@@ -129,6 +138,31 @@ pub fn build(session: &mut Session<'_>, options: &Options) -> Result<Report, Err
     let images = plan.composes.iter().map(|compose| built(&store, &plan, compose, options.until)).collect::<Result<_, _>>()?;
     let downloaded = outcomes.iter().map(|outcome| outcome.downloaded).sum();
     Ok(Report { images, steps: outcomes.len(), downloaded, warnings, time: start.elapsed() })
+}
+
+/// Brings packages into the store that are not there yet, and builds nothing of them.
+pub(super) fn import(session: &mut Session<'_>, work: &Work, site: &Site) -> Result<(), Error> {
+    create_directory(&session.project.generated())?;
+    let store = Repo::init(&session.project.store())?;
+    let mut plan = work.plan()?;
+    settle_files(session, &store, &mut plan)?;
+    let mut targets = vec![];
+    for digest in plan.imports.keys() {
+        let name = RefName::deb(digest);
+        if store.read_ref(&name)?.is_none() {
+            targets.push(format!("{}/ostree/refs/heads/{name}", site.name));
+        }
+    }
+    if targets.is_empty() {
+        return Ok(());
+    }
+    let _guard = exclusive(session, &session.project.generated())?;
+    let sources = write_files(session, work, &plan, Stage::Composed, site)?;
+    if session.offline {
+        refuse_missing(&store, &plan, &sources, None)?;
+    }
+    let site = Site { generated: site.generated.clone(), name: site.name.clone(), environment: vec![], targets, ..*site };
+    run(session, &Options::default(), &plan, &site).map(drop)
 }
 
 /// Writes the build file without running it; gives its path.
@@ -257,7 +291,7 @@ pub(super) fn run(session: &mut Session<'_>, options: &Options, plan: &Plan, sit
     let spec = ninja::Run {
         directory: session.project.root(),
         build_file: format!("{}/build.ninja", site.name).into(),
-        targets: vec![],
+        targets: site.targets.clone(),
         jobs: jobs + CONNECTIONS,
         // A step that needs ids counts as failed too, and each of them is to be heard.
         failures: FAILURES + plan.configures.len(),

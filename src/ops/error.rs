@@ -208,6 +208,36 @@ pub enum Error {
         /// What stood there.
         revision: String,
     },
+    /// A revision does not have a directory or file.
+    #[error("revision `{revision}` has no `{}`", path.display())]
+    NotInRevision {
+        /// The revision.
+        revision: String,
+        /// What was looked for.
+        path: PathBuf,
+    },
+    /// The project is not in a git checkout, and what was asked for is about one.
+    #[error("the project is in no git checkout{}", below(.directory))]
+    NoCheckout {
+        /// The project's directory.
+        directory: PathBuf,
+    },
+    /// No commit between two revisions changes a lockfile.
+    #[error("no commit {}up to `{bad}` changes a lockfile", good.as_ref().map(|good| format!("after `{good}` ")).unwrap_or_default())]
+    NoChanges {
+        /// The older one; without it that of the first lockfiles.
+        good: Option<String>,
+        /// The newer one.
+        bad: String,
+    },
+    /// The command that is to judge could not do so.
+    #[error("`{command}` ended with {status}: it judges nothing any more")]
+    Judge {
+        /// The command.
+        command: String,
+        /// How it ended.
+        status: std::process::ExitStatus,
+    },
     /// The repository cannot be used.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -369,6 +399,10 @@ pub struct Stale {
 
 fn list(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn below(directory: &std::path::Path) -> String {
+    if directory.as_os_str().is_empty() { String::new() } else { format!(": `{}`", directory.display()) }
 }
 
 /// As many names as fit a message.

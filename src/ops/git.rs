@@ -10,6 +10,10 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Output};
 
+mod history;
+
+pub use history::Commit;
+
 /// Where a caller's environment may point git to another repository; the directory decides.
 const ELSEWHERE: [&str; 6] = ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_EXTERNAL_DIFF"];
 

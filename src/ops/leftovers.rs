@@ -12,15 +12,20 @@ use std::time::SystemTime;
 /// Directories that hold one or more files or directories for each image.
 const DIRECTORIES: [&str; 4] = ["ids", "logs", "stages", "work"];
 
+/// Directories of builds beside the user's own: what a rebuild that found differences has left to look at, and copies of
+/// the project that an update or a search will make again.
+const SITES: [&str; 3] = ["bisect", "bot", "verify"];
+
+/// Whether a run has taken a directory for itself.
+fn is_held(directory: &Path) -> bool {
+    std::fs::File::open(directory.join("lock")).is_ok_and(|file| file.try_lock().is_err())
+}
+
 /// What lies there of images that are not among `images`, and what a rebuild has left; sorted. A name that is no image's
 /// stays.
 pub fn unnamed(generated: &Path, images: &HashSet<String>) -> Result<Vec<PathBuf>, Error> {
     let mut found = vec![];
-    // What a rebuild that found differences has left to look at.
-    let rebuilt = generated.join("verify");
-    if rebuilt.exists() {
-        found.push(rebuilt);
-    }
+    found.extend(SITES.iter().map(|name| generated.join(name)).filter(|path| path.exists() && !is_held(path)));
     for directory in DIRECTORIES {
         for (path, name) in entries(&generated.join(directory))? {
             if image_of(&name).is_some_and(|image| !images.contains(image)) {

@@ -4,6 +4,7 @@
 //! [`Talk`].
 
 mod additions;
+pub mod bisect;
 pub mod build;
 mod choice;
 mod difference;
@@ -23,8 +24,10 @@ pub mod network;
 mod preferences;
 mod project;
 pub mod rebuild;
+mod scratch;
 mod steering;
 mod targets;
+mod transition;
 pub mod tree;
 pub mod verify;
 pub mod why;

@@ -38,6 +38,7 @@ pub fn rebuild(session: &mut Session<'_>, choice: Choice) -> Result<Vec<Check>, 
             ("SOURCE_DATE_EPOCH", "1".into()),
         ],
         umask: Some(UMASK),
+        targets: vec![],
     };
     remove(&site.generated)?;
     create_directory(&site.generated)?;

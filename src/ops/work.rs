@@ -33,8 +33,13 @@ impl Work {
             let lockfile = lock::current(session, &chosen.manifest, locked)?;
             with_lockfiles.push((chosen, lockfile));
         }
+        Ok(Self::of(session, with_lockfiles))
+    }
+
+    /// Takes lockfiles as they are.
+    pub fn of(session: &Session<'_>, chosen: Vec<(Chosen, Lockfile)>) -> Self {
         let (root, directory) = (session.project.root().to_owned(), session.project.generated().join("ids"));
-        Ok(Self { chosen: with_lockfiles, root, directory, asked: BTreeMap::new() })
+        Self { chosen, root, directory, asked: BTreeMap::new() }
     }
 
     /// Keeps the names that images are given ids for in another directory.

@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
+mod bisect;
+mod checkout;
 mod cli;
 mod configure;
 mod credentials;

@@ -1,0 +1,92 @@
+//! Which commits changed what, and the files of a commit in a directory of their own.
+
+use super::Git;
+use crate::ops::Error;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A commit, as lists show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// Its id.
+    pub id: String,
+    /// The first line of its message.
+    pub subject: String,
+}
+
+impl Git {
+    /// The commits after `old`, up to and with `new`, that changed something below `path`; the oldest first. Of a merge
+    /// only the first parent's line is followed: what it brought in counts as one change.
+    pub fn changes_of(&self, old: &str, new: &str, path: &Path) -> Result<Vec<Commit>, Error> {
+        let range = format!("{old}..{new}");
+        self.log(&["--reverse", &range], path)
+    }
+
+    /// The last commit up to `revision` that changed something below `path`.
+    pub fn last_change(&self, revision: &str, path: &Path) -> Result<Option<Commit>, Error> {
+        Ok(self.log(&["--max-count=1", revision], path)?.pop())
+    }
+
+    fn log(&self, arguments: &[&str], path: &Path) -> Result<Vec<Commit>, Error> {
+        let Some(inside) = self.inside(path)? else { return Ok(vec![]) };
+        let mut command = self.command();
+        command.args(["log", "--first-parent", "--format=%H %s", "-z"]).args(arguments).arg("--").arg(inside);
+        let output = self.output("list commits", &mut command)?;
+        let commit = |line: &[u8]| {
+            let text = String::from_utf8_lossy(line).into_owned();
+            let (id, subject) = text.split_once(' ')?;
+            Some(Commit { id: id.to_owned(), subject: subject.to_owned() })
+        };
+        Ok(output.stdout.split(|byte| *byte == 0).filter_map(commit).collect())
+    }
+
+    /// The files below `directory` that differ between two commits, relative to it.
+    pub fn files_between(&self, old: &str, new: &str, directory: &Path) -> Result<Vec<PathBuf>, Error> {
+        let Some(inside) = self.place(directory)? else { return Ok(vec![]) };
+        let mut command = self.command();
+        command.args(["diff-tree", "-r", "-z", "--name-only", "--no-renames", old, new]);
+        if !inside.as_os_str().is_empty() {
+            command.arg("--").arg(&inside);
+        }
+        let output = self.output("compare two commits", &mut command)?;
+        let paths = output.stdout.split(|byte| *byte == 0).filter(|path| !path.is_empty()).map(|path| Path::new(OsStr::from_bytes(path)));
+        Ok(paths.filter_map(|path| path.strip_prefix(&inside).ok().map(Path::to_owned)).collect())
+    }
+
+    /// Writes the files that `directory` had in a commit into `target`, over what is there. Neither the user's work tree
+    /// nor their index is touched; `index` is a file for this alone.
+    pub fn check_out(&self, commit: &str, directory: &Path, index: &Path, target: &Path) -> Result<(), Error> {
+        let absolute = |path: &Path| std::path::absolute(path).map_err(|source| Error::Io { doing: "find", path: path.to_owned(), source });
+        let (index, mut prefix) = (absolute(index)?, std::ffi::OsString::from("--prefix="));
+        prefix.push(absolute(target)?);
+        prefix.push("/");
+        let tree = self.tree(commit, directory)?;
+        let with_index = |mut command: Command| {
+            command.env("GIT_INDEX_FILE", &index);
+            command
+        };
+        self.output("read a commit", with_index(self.command()).args(["read-tree", &tree]))?;
+        self.output("check a commit out", with_index(self.command()).args(["checkout-index", "--all", "--force"]).arg(prefix))?;
+        Ok(())
+    }
+
+    /// What names the tree of `directory` in a commit.
+    pub(super) fn tree(&self, commit: &str, directory: &Path) -> Result<String, Error> {
+        let Some(inside) = self.place(directory)? else {
+            return Err(Error::NotInRevision { revision: commit.to_owned(), path: directory.to_owned() });
+        };
+        let named = format!("{commit}:{}", inside.to_string_lossy());
+        let arguments = ["rev-parse", "--verify", "--quiet", "--end-of-options", &named];
+        let tree = self.id("find a directory of a commit", &arguments)?;
+        tree.ok_or_else(|| Error::NotInRevision { revision: commit.to_owned(), path: directory.to_owned() })
+    }
+
+    /// As `inside`, for a directory that is there; empty for the top.
+    pub(super) fn place(&self, directory: &Path) -> Result<Option<PathBuf>, Error> {
+        let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+        let real = directory.canonicalize().map_err(|source| Error::Io { doing: "find", path: directory.to_owned(), source })?;
+        Ok(real.strip_prefix(&self.top).ok().map(Path::to_owned))
+    }
+}

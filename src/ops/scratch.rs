@@ -1,0 +1,283 @@
+//! The project as a commit has it, in a directory of its own below the generated files, where lockfiles can be tried.
+//!
+//! Neither the user's work tree nor its index, lockfiles, images or build state are touched. The copy has a store of its
+//! own on the same file system: packages are linked from one to the other, so none is fetched or unpacked twice.
+
+use super::build::{self, Site, create_directory, exclusive};
+use super::choice::Chosen;
+use super::git::Git;
+use super::work::Work;
+use super::{Choice, Error, Project, Session, leftovers, lock};
+use crate::lock::Lockfile;
+use crate::manifest::{self, Manifest};
+use crate::plan::Stage;
+use crate::step::outcome::Outcome;
+use crate::store::{RefName, Repo};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// Files of the project that a copy needs as they are now: where mirrors lie does not depend on a commit.
+const CURRENT: [&str; 1] = ["mirrors.toml"];
+
+/// Lockfiles by the names of their manifests.
+pub type Lockfiles = BTreeMap<String, Lockfile>;
+
+/// A copy of the project.
+pub struct Scratch {
+    /// Everything that this run keeps.
+    directory: PathBuf,
+    /// The copy.
+    project: Project,
+    /// The commit that lies there.
+    commit: Option<String>,
+    _guard: File,
+}
+
+/// What to build in it.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Which images.
+    pub choice: Choice,
+    /// How far.
+    pub until: Stage,
+    /// Steps that may use the processor at once.
+    pub jobs: Option<usize>,
+}
+
+/// What came of a build.
+#[derive(Debug)]
+pub enum Tried {
+    /// Every image is there.
+    Built(build::Report),
+    /// A step failed because of what is built.
+    Failed(Failure),
+    /// It cannot be told: a package is nowhere to be found any more, or the lockfile does not fit its manifest.
+    Unavailable(Failure),
+}
+
+/// Why a build failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Failure {
+    /// In one line.
+    pub summary: String,
+    /// What the failed steps said, the first one first.
+    pub messages: Vec<String>,
+    /// The steps that failed.
+    pub steps: Vec<String>,
+}
+
+impl Scratch {
+    /// Takes the directory `name` below the generated files for this run, waiting for another one that has it.
+    pub fn open(session: &mut Session<'_>, name: &str) -> Result<Self, Error> {
+        let directory = session.project.generated().join(name);
+        create_directory(&directory)?;
+        let guard = exclusive(session, &directory)?;
+        // Steps of builds in it run longer than this process where it is killed; they have a lock of their own.
+        rustix::io::fcntl_setfd(&guard, rustix::io::FdFlags::CLOEXEC).map_err(|errno| Error::Io {
+            doing: "lock",
+            path: directory.clone(),
+            source: errno.into(),
+        })?;
+        let project = Project::new(directory.join("project"));
+        Ok(Self { directory, project, commit: None, _guard: guard })
+    }
+
+    /// The copy.
+    pub fn project(&self) -> &Project {
+        &self.project
+    }
+
+    /// A file that stays between runs.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// The session of the copy.
+    pub fn session<'s>(&self, session: &'s mut Session<'_>) -> Session<'s> {
+        Session {
+            project: self.project.clone(),
+            cache: session.cache.clone(),
+            config: session.config.clone(),
+            mirrors: session.mirrors.clone(),
+            offline: session.offline,
+            now: session.now,
+            interrupt: session.interrupt,
+            talk: &mut *session.talk,
+        }
+    }
+
+    /// Puts the files of a commit there, in place of those of another one.
+    pub fn check_out(&mut self, session: &Session<'_>, git: &Git, commit: &str) -> Result<(), Error> {
+        if self.commit.as_deref() == Some(commit) {
+            return Ok(());
+        }
+        self.commit = None;
+        let root = self.project.root();
+        create_directory(root)?;
+        for entry in list(root)? {
+            if entry != self.project.generated() {
+                leftovers::remove(&entry).map_err(|source| Error::Io { doing: "remove", path: entry, source })?;
+            }
+        }
+        git.check_out(commit, session.project.root(), &self.directory.join("index"), root)?;
+        for name in CURRENT {
+            let (from, to) = (session.project.root().join(name), root.join(name));
+            if from.exists() {
+                std::fs::copy(&from, &to).map_err(|source| Error::Io { doing: "copy", path: from, source })?;
+            }
+        }
+        for manifest in self.manifests()? {
+            for directory in manifest.repos.values().filter_map(|repo| repo.directory.as_ref()) {
+                take_files(&session.project.root().join(directory), &root.join(directory))?;
+            }
+        }
+        self.commit = Some(commit.to_owned());
+        Ok(())
+    }
+
+    /// The manifests that lie there.
+    pub fn manifests(&self) -> Result<Vec<Manifest>, Error> {
+        Ok(self.project.manifests()?.iter().map(|path| manifest::load(path)).collect::<Result<_, _>>()?)
+    }
+
+    /// The lockfiles that lie there.
+    pub fn lockfiles(&self) -> Result<Lockfiles, Error> {
+        let mut lockfiles = Lockfiles::new();
+        for manifest in self.manifests()? {
+            let path = self.project.lockfile(&manifest.name);
+            if path.exists() {
+                lockfiles.insert(manifest.name, Lockfile::load(&path)?);
+            }
+        }
+        Ok(lockfiles)
+    }
+
+    /// Puts lockfiles there.
+    pub fn put(&self, lockfiles: &Lockfiles) -> Result<(), Error> {
+        for (name, lockfile) in lockfiles {
+            lock::save(lockfile, &self.project.lockfile(name))?;
+        }
+        Ok(())
+    }
+
+    /// Builds what lies there.
+    ///
+    /// # Errors
+    /// What is the fault of neither lockfile nor packages: the network, the host, the user's wish to stop.
+    pub fn build(&self, session: &mut Session<'_>, wanted: &Wanted) -> Result<Tried, Error> {
+        let own = session.project.store();
+        let mut inner = self.session(session);
+        for manifest in self.manifests()? {
+            let (_, reasons) = lock::check_one(&mut inner, &manifest)?;
+            if let Some(reason) = reasons.first() {
+                let summary = format!("the lockfile of `{}` does not fit its manifest: {reason}", manifest.name);
+                return Ok(Tried::Unavailable(Failure { summary, ..Failure::default() }));
+            }
+        }
+        let lockfiles = self.lockfiles()?;
+        self.link(&own, &self.project.store(), &lockfiles)?;
+        let options = build::Options {
+            choice: wanted.choice.clone(),
+            until: wanted.until,
+            // The lockfiles fit; only ids may be new.
+            locked: false,
+            jobs: wanted.jobs,
+            archives: None,
+        };
+        let built = build::build(&mut inner, &options);
+        if own.join("config").exists() {
+            self.link(&self.project.store(), &own, &lockfiles)?;
+        }
+        self.judge(built)
+    }
+
+    fn judge(&self, built: Result<build::Report, Error>) -> Result<Tried, Error> {
+        match built {
+            Ok(report) => Ok(Tried::Built(report)),
+            Err(Error::Steps { exit: 4, ref gone, .. }) if !gone.is_empty() => {
+                let summary = format!("no mirror has {} any more", gone[0].trim_start_matches("import "));
+                Ok(Tried::Unavailable(self.failure(summary)?))
+            }
+            Err(error @ Error::Steps { exit: 4 | 7, .. }) => Err(error),
+            Err(error @ Error::Steps { .. }) => Ok(Tried::Failed(self.failure(error.to_string())?)),
+            Err(Error::Missing { missing }) => {
+                let summary = format!("{} is not in the store, and the network is off", missing.join(", "));
+                Ok(Tried::Unavailable(Failure { summary, ..Failure::default() }))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn failure(&self, summary: String) -> Result<Failure, Error> {
+        let path = self.project.generated().join("outcomes");
+        let outcomes = Outcome::load(&path).map_err(|source| Error::Io { doing: "read", path, source })?;
+        let failed: Vec<Outcome> = outcomes.into_iter().filter(|outcome| outcome.exit != 0 && outcome.unrecorded.is_empty()).collect();
+        let steps = failed.iter().map(|outcome| outcome.step.clone()).collect();
+        Ok(Failure { summary, messages: failed.into_iter().map(|outcome| outcome.message).collect(), steps })
+    }
+
+    /// Brings every package of a lockfile into the store, so that its fields can be read.
+    pub fn import(&self, session: &mut Session<'_>, manifest: Manifest, lockfile: &Lockfile) -> Result<(), Error> {
+        let own = session.project.store();
+        let lockfiles = Lockfiles::from([(manifest.name.clone(), lockfile.clone())]);
+        self.link(&own, &self.project.store(), &lockfiles)?;
+        let images = lockfile.images().iter().map(|(name, part)| (name.clone(), part.arches.clone())).collect();
+        let mut inner = self.session(session);
+        let work = Work::of(&inner, vec![(Chosen { manifest, images }, lockfile.clone())]);
+        build::import(&mut inner, &work, &Site::of(&self.project))
+    }
+
+    /// Takes over packages of lockfiles that one store has and the other does not.
+    fn link(&self, from: &Path, to: &Path, lockfiles: &Lockfiles) -> Result<(), Error> {
+        if !from.join("config").exists() {
+            return Ok(());
+        }
+        if let Some(parent) = to.parent() {
+            create_directory(parent)?;
+        }
+        let (from, to) = (Repo::open(from)?, Repo::init(to)?);
+        let mut packages = vec![];
+        for pin in lockfiles.values().flat_map(Lockfile::cells) {
+            let name = RefName::deb(&pin.sha256);
+            if to.read_ref(&name)?.is_none()
+                && let Some(commit) = from.read_ref(&name)?
+            {
+                packages.push((commit, name));
+            }
+        }
+        to.link_commits(&from, packages.iter().map(|(commit, _)| commit))?;
+        to.sync()?;
+        for (commit, name) in &packages {
+            to.write_ref_if_changed(name, commit)?;
+        }
+        Ok(())
+    }
+
+    /// Removes all of it.
+    pub fn remove(self) -> Result<(), Error> {
+        let path = self.directory.clone();
+        leftovers::remove(&path).map_err(|source| Error::Io { doing: "remove", path, source })
+    }
+}
+
+fn list(directory: &Path) -> Result<Vec<PathBuf>, Error> {
+    let read = || std::fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>();
+    read().map_err(|source| Error::Io { doing: "read the directory", path: directory.to_owned(), source })
+}
+
+/// Links or copies the files of a directory that the other one lacks: package files that no commit has.
+fn take_files(from: &Path, to: &Path) -> Result<(), Error> {
+    if !from.is_dir() {
+        return Ok(());
+    }
+    create_directory(to)?;
+    for path in list(from)?.into_iter().filter(|path| path.is_file()) {
+        let target = to.join(path.file_name().expect("it was listed"));
+        if !target.exists() {
+            let taken = std::fs::hard_link(&path, &target).or_else(|_| std::fs::copy(&path, &target).map(drop));
+            taken.map_err(|source| Error::Io { doing: "copy", path, source })?;
+        }
+    }
+    Ok(())
+}
