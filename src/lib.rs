@@ -16,6 +16,8 @@ pub mod index;
 
 pub mod lock;
 
+pub mod diff;
+
 pub mod archive;
 
 pub mod repo;

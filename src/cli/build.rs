@@ -2,8 +2,9 @@
 
 use super::Exit;
 use super::args::{Build, Format, Global, Images, Until};
-use super::ui::{Ui, human_size};
+use super::ui::Ui;
 use crate::ops::{Choice, Error, build};
+use crate::util::size;
 use serde_json::json;
 
 /// Runs `pintree build`.
@@ -22,7 +23,7 @@ pub fn run(global: &Global, args: &Build, ui: &mut Ui) -> Result<Exit, Error> {
     if report.steps == 0 {
         ui.note("nothing to do");
     } else {
-        let downloaded = if report.downloaded > 0 { format!(", {} downloaded", human_size(report.downloaded)) } else { String::new() };
+        let downloaded = if report.downloaded > 0 { format!(", {} downloaded", size::human(report.downloaded)) } else { String::new() };
         ui.status("Finished", &format!("{} steps in {:.1} s{downloaded}", report.steps, report.time.as_secs_f64()));
     }
     let text = match ui.format() {
@@ -60,7 +61,7 @@ pub fn run(global: &Global, args: &Build, ui: &mut Ui) -> Result<Exit, Error> {
             .images
             .iter()
             .map(|built| {
-                let (packages, size) = (built.packages, human_size(built.size));
+                let (packages, size) = (built.packages, size::human(built.size));
                 format!("{} {} {packages} packages, {size}, {:.1} s\n", built.reference, built.commit, report.time.as_secs_f64())
             })
             .collect(),

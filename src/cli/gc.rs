@@ -2,10 +2,11 @@
 
 use super::Exit;
 use super::args::{Format, Gc, Global};
-use super::ui::{Ui, human_size};
+use super::ui::Ui;
 use crate::ops::Error;
 use crate::ops::gc::{self, Options};
 use crate::store::RefName;
+use crate::util::size;
 use serde_json::json;
 
 /// Runs the verb.
@@ -40,8 +41,8 @@ pub fn run(global: &Global, args: &Gc, ui: &mut Ui) -> Result<Exit, Error> {
                 0 => String::new(),
                 number => format!("{would} {} of images that are gone\n", count(number, "log, scratch or state file")),
             };
-            let (objects, bytes) = (count(report.store.objects, "object"), human_size(report.store.bytes));
-            let (kept, cache) = (count(report.store.kept, "object"), human_size(report.cache));
+            let (objects, bytes) = (count(report.store.objects, "object"), size::human(report.store.bytes));
+            let (kept, cache) = (count(report.store.kept, "object"), size::human(report.cache));
             format!("{would} {dropped}: {objects}, {bytes}; {kept} stay\n{scratch}{would} {cache} of cached indexes\n")
         }
     };

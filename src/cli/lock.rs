@@ -21,8 +21,6 @@ pub fn run(global: &Global, args: &Lock, ui: &mut Ui) -> Result<Exit, Error> {
     let options = Options {
         manifests: args.manifests.clone(),
         upgrade,
-        at: args.at,
-        min_age: args.min_age,
         dry_run: args.dry_run || global.is_locked(),
         lockfile: args.lockfile.clone(),
     };
@@ -33,7 +31,7 @@ pub fn run(global: &Global, args: &Lock, ui: &mut Ui) -> Result<Exit, Error> {
     for one in &locked {
         tell(one, options.dry_run, ui);
     }
-    let changed = locked.iter().find(|one| !one.change.is_empty());
+    let changed = locked.iter().find(|one| !one.change.same_pins());
     match changed {
         Some(one) if global.is_locked() => Err(Error::WouldChange { lockfile: one.path.clone() }),
         _ => Ok(Exit::Done),
@@ -93,7 +91,7 @@ fn images(locked: &[Locked]) -> Result<Value, Error> {
 
 fn tell(one: &Locked, dry_run: bool, ui: &mut Ui) {
     let path = one.path.display().to_string();
-    if one.change.is_empty() && !one.written {
+    if one.change.same_pins() && !one.written {
         ui.status("Unchanged", &path);
         return;
     }
@@ -108,7 +106,7 @@ fn tell(one: &Locked, dry_run: bool, ui: &mut Ui) {
         }
         return;
     }
-    for line in one.change.to_string().lines() {
+    for line in one.change.brief().lines() {
         ui.note(&format!("           {line}"));
     }
 }

@@ -12,7 +12,6 @@
 //! only functions that touch a file.
 
 mod build;
-mod change;
 mod check;
 mod factor;
 mod fault;
@@ -24,7 +23,6 @@ mod section;
 mod steering;
 mod write;
 
-pub use change::{Change, ImageChange, Skew, SourceChange, SourceChangeKind};
 pub use check::Problem;
 pub use fault::{Contradiction, Error, Fault};
 pub use place::{Place, settle_repositories};

@@ -249,7 +249,15 @@ impl super::Lockfile {
     ///
     /// Offline and cheap: whether upstream has moved on is another question.
     pub fn compare(&self, manifest: &Steering) -> Result<Vec<Mismatch>, Contradiction> {
-        let manifest = manifest.clone().normalised()?;
+        Ok(self.mismatches(&manifest.clone().normalised()?))
+    }
+
+    /// Compares what two lockfiles were made from; the newer one stands in a manifest's place.
+    pub fn differences(&self, newer: &Self) -> Vec<Mismatch> {
+        self.mismatches(&newer.steering)
+    }
+
+    fn mismatches(&self, manifest: &Steering) -> Vec<Mismatch> {
         let mut found = Collector::default();
         found.value(Subject::Manifest, "ecosystem", self.steering.ecosystem.as_str(), manifest.ecosystem.as_str());
         found.list(Subject::Manifest, "foreign-arches", &self.steering.foreign_arches, &manifest.foreign_arches);
@@ -261,12 +269,12 @@ impl super::Lockfile {
         for (name, old, new) in both(&self.steering.images, &manifest.images) {
             found.image(Subject::Image(name.clone()), old, new);
         }
-        Ok(found.mismatches)
+        found.mismatches
     }
 }
 
 /// The values of two maps, key by key.
-pub(super) fn both<'a, K: Ord, V>(old: &'a BTreeMap<K, V>, new: &'a BTreeMap<K, V>) -> Vec<(&'a K, Option<&'a V>, Option<&'a V>)> {
+fn both<'a, K: Ord, V>(old: &'a BTreeMap<K, V>, new: &'a BTreeMap<K, V>) -> Vec<(&'a K, Option<&'a V>, Option<&'a V>)> {
     let keys: BTreeSet<&K> = old.keys().chain(new.keys()).collect();
     keys.into_iter().map(|key| (key, old.get(key), new.get(key))).collect()
 }

@@ -12,7 +12,7 @@ use super::scratch::{Lockfiles, Scratch, Tried, Wanted};
 use super::transition::{Order, Transition};
 use super::{Choice, Error, Session, build};
 use crate::culprit::{Search, Verdict};
-use crate::lock::SourceChange;
+use crate::diff::SourceChange;
 use crate::plan::Stage;
 use record::Record;
 use std::collections::BTreeSet;

@@ -1,18 +1,16 @@
 //! `pintree lock`: read the repositories, solve every image, write the lockfile, say what changed.
 
 use super::indexes::Indexes;
-use super::moment::Moment;
 use super::preferences::Known;
 use super::{Error, Session, Stale, ids, local, steering};
-use crate::lock::{self, Change, Lockfile, Parts, Place, Steering};
+use crate::diff::{self, Comparison, Facts};
+use crate::lock::{self, Lockfile, Parts, Place, Steering};
 use crate::manifest::{self, Manifest};
 use crate::pkg::{Architecture, Hold, Pin};
 use crate::resolve::{self, Chosen, Problem, SolvedBy};
 use crate::util::fs::write_if_changed;
-use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// What to lock, and how much may move.
 #[derive(Clone, Debug, Default)]
@@ -23,10 +21,6 @@ pub struct Options {
     pub upgrade: Upgrade,
     /// Write nothing.
     pub dry_run: bool,
-    /// The moment to read the repositories at, instead of now; an age that the manifest asks for does not count then.
-    pub at: Option<Timestamp>,
-    /// How old packages must be, security updates apart; what the manifest says if `None`.
-    pub min_age: Option<Duration>,
     /// The file to write in place of `lockfiles/NAME.lock`.
     pub lockfile: Option<PathBuf>,
 }
@@ -66,7 +60,7 @@ pub struct Locked {
     /// What it says now, or would say.
     pub lockfile: Lockfile,
     /// How that differs from what it said before.
-    pub change: Change,
+    pub change: Comparison,
     /// Whether the file was written.
     pub written: bool,
     /// Whether there was no lockfile before.
@@ -96,8 +90,8 @@ pub fn lock(session: &mut Session<'_>, options: &Options) -> Result<Vec<Locked>,
         if let (Upgrade::Packages(names), Some(old)) = (&options.upgrade, &old) {
             refuse_unknown(names, old)?;
         }
-        let lockfile = solve(session, manifest, old.as_ref(), options)?;
-        let change = Change::between(old.as_ref(), &lockfile);
+        let lockfile = solve(session, manifest, old.as_ref(), &options.upgrade)?;
+        let change = diff::compare(&manifest.name, old.as_ref(), Some(&lockfile), &Facts::default());
         let written = !options.dry_run && save(&lockfile, &path)?;
         done.push(Locked { manifest: manifest.name.clone(), path, lockfile, change, written, fresh: old.is_none() });
     }
@@ -139,7 +133,7 @@ pub fn current(session: &mut Session<'_>, manifest: &Manifest, locked: bool) -> 
         Some(old) if stale.reasons.is_empty() => Ok(old),
         _ if locked => Err(Error::Stale { stale }),
         old => {
-            let lockfile = solve(session, manifest, old.as_ref(), &Options::default())?;
+            let lockfile = solve(session, manifest, old.as_ref(), &Upgrade::Nothing)?;
             if save(&lockfile, &path)? {
                 session.talk.status("Locked", &path.display().to_string());
             }
@@ -193,23 +187,17 @@ fn refuse_unknown(names: &[String], old: &Lockfile) -> Result<(), Error> {
 }
 
 /// Solves every image of a manifest, each architecture alone.
-fn solve(session: &mut Session<'_>, manifest: &Manifest, old: Option<&Lockfile>, options: &Options) -> Result<Lockfile, Error> {
-    let upgrade = &options.upgrade;
-    let moment = match (options.at, options.min_age.or(manifest.min_age)) {
-        (Some(at), _) => Moment::At(at),
-        (None, Some(age)) if !age.is_zero() => Moment::Aged(age),
-        (None, _) => Moment::Now,
-    };
+fn solve(session: &mut Session<'_>, manifest: &Manifest, old: Option<&Lockfile>, upgrade: &Upgrade) -> Result<Lockfile, Error> {
     let steering = steering::of_manifest(&session.project, manifest)?;
     let holds = active_holds(session, manifest);
-    let mut indexes = Indexes::read(session, manifest, moment)?;
+    let mut indexes = Indexes::update(session, manifest)?;
     if let Some(old) = old {
         local::refuse_changed(indexes.locals(), old, |pin| upgrade.moves(pin))?;
     }
     let mut pins: BTreeMap<(String, Architecture), Vec<Pin>> = BTreeMap::new();
     let mut places: BTreeMap<Pin, Vec<Place>> = BTreeMap::new();
     for architecture in architectures(manifest) {
-        let universe = indexes.universe(session, manifest, &architecture, old)?;
+        let universe = indexes.universe(session, manifest, &architecture)?;
         let mut known = Known::new(manifest, &architecture, old, upgrade);
         for image in manifest.images_parents_first() {
             if !image.arches.contains(&architecture) {

@@ -4,7 +4,8 @@ use super::fields::{FieldReader, Fields};
 use super::scratch::{Lockfiles, Scratch};
 use super::{Error, Session};
 use crate::culprit::{Changes, Forces, Member, Setting, changed_sources, mix};
-use crate::lock::{Change, Lockfile, SourceChange};
+use crate::diff::{self, Facts, SourceChange};
+use crate::lock::Lockfile;
 use crate::manifest::Manifest;
 use crate::pkg::{Architecture, Pin, Relation, RequestTarget};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -77,7 +78,7 @@ impl Transition {
     pub fn described(&self, sources: &BTreeSet<String>) -> Vec<SourceChange> {
         let mut described: BTreeMap<String, SourceChange> = BTreeMap::new();
         for (name, new) in &self.new {
-            for source in Change::between(self.old.get(name), new).sources {
+            for source in diff::compare(name, self.old.get(name), Some(new), &Facts::default()).sources {
                 if sources.contains(&source.name) {
                     described.entry(source.name.clone()).or_insert(source);
                 }

@@ -3,4 +3,5 @@
 pub mod command;
 pub mod fs;
 pub mod interrupt;
+pub mod size;
 pub mod slots;

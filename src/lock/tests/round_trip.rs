@@ -128,7 +128,7 @@ proptest! {
         }
         prop_assert_eq!(Lockfile::build(read.to_parts(), Some(&read)).unwrap(), lock);
         prop_assert_eq!(read.compare(&parts.steering), Ok(vec![]));
-        prop_assert!(Change::between(Some(&read), &read).is_empty());
+        prop_assert_eq!(read.differences(&read), vec![]);
     }
 
     #[test]

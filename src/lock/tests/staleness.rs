@@ -94,35 +94,6 @@ fn names_what_changed_in_images() {
 }
 
 #[test]
-fn sums_up_a_change() {
-    let old = Lockfile::build(sample(), None).unwrap();
-    let mut parts = sample();
-    for ((image, architecture), pins) in &mut parts.pins {
-        pins.retain(|pin| pin.name != "locales");
-        for pin in pins.iter_mut().filter(|pin| pin.source == "gcc-12") {
-            *pin = from_source(&pin.name, "12.2.0-15", architecture.deb_name(), "gcc-12", "12.2.0-15");
-        }
-        for pin in pins.iter_mut().filter(|pin| pin.name == "libssl3" && *architecture == arch("armhf")) {
-            pin.version = "3.0.9-1+b2".into();
-            pin.sha256 = Sha256::of(b"rebuilt");
-        }
-        if image == "kiosk" && *architecture == arch("amd64") {
-            pins.push(pin("vim", "9", "amd64"));
-        }
-    }
-    let new = Lockfile::build(parts, Some(&old)).unwrap();
-    insta::assert_snapshot!(Change::between(Some(&old), &new), @"
-    gcc-12 12.2.0-14 ► 12.2.0-15
-    openssl 3.0.9-1 rebuilt on armhf
-    vim added at 9
-    image base: -locales
-    image kiosk: +vim [amd64] -locales
-    tzdata differs: 2024a-0 in base (amd64, armhf); 2025b-0 in kiosk (amd64, armhf)
-    ");
-    assert_eq!(Change::between(None, &new).sources.len(), 6);
-}
-
-#[test]
 fn finds_what_a_merge_left_behind() {
     let text = Lockfile::build(sample(), None).unwrap().render();
     let problems = |text: &str| {
