@@ -92,7 +92,6 @@ fn chooses_what_apt_chooses() {
                     not_automatic,
                     but_automatic_upgrades,
                     security,
-                    pinned: None,
                 });
             }
         }

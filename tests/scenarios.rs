@@ -80,7 +80,6 @@ fn universe(document: &DocumentMut, native: &str) -> Universe {
             not_automatic: flag(table, "not-automatic"),
             but_automatic_upgrades: false,
             security: flag(table, "security"),
-            pinned: None,
         });
     }
     Universe::new(sources)

@@ -4,9 +4,7 @@ mod step;
 
 pub use step::{Step, StepCompose, StepConfigure, StepImport, StepKind, StepRemove, StepSeal};
 
-use crate::pkg::parse_age;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use jiff::Timestamp;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -110,6 +108,8 @@ pub enum Verb {
     Build(Build),
     /// Write `_build/build.ninja` without running it
     Ninja(Images),
+    /// Say what changed between two lockfiles, git revisions or images
+    Diff(Diff),
     /// Say why a package is in an image
     Why(Why),
     /// Show an image's packages as a tree of dependencies
@@ -168,7 +168,6 @@ pub struct Init {
 
 /// `pintree lock`
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("moving").args(["upgrade", "upgrade_package", "only"]).multiple(true))]
 #[command(after_help = "\
 Pins that still satisfy the manifest are kept: without --upgrade only what must change changes.
 
@@ -177,8 +176,6 @@ Examples:
   pintree lock --upgrade                move every pin to what the repositories have now
   pintree lock --upgrade-package nginx  move one package
   pintree lock --only security          move what has a security update, and nothing else
-  pintree lock --upgrade --at 2026-01-02   move every pin to what they had on that day
-  pintree lock --upgrade --min-age 3d   as --upgrade, without what is younger than three days
   pintree lock --check                  compare manifest and lockfile, offline; exit 1 when stale")]
 pub struct Lock {
     /// Manifests to lock; all of `manifests/` when none is given
@@ -193,14 +190,8 @@ pub struct Lock {
     /// Move only the pins that a suite of security updates has something newer for, and what that forces
     #[arg(long, value_enum, value_name = "KIND", conflicts_with = "upgrade_package")]
     pub only: Option<Only>,
-    /// Read the repositories as they were then, by their snapshots: a day (its first moment, UTC) or an RFC 3339 time
-    #[arg(long, value_name = "DATE", value_parser = moment, requires = "moving")]
-    pub at: Option<Timestamp>,
-    /// Take only packages that are so old, security updates apart: a number and `h`, `d` or `w`
-    #[arg(long, value_name = "AGE", value_parser = age, conflicts_with = "at")]
-    pub min_age: Option<Duration>,
     /// Only compare manifest and lockfile; exit 1 with the reasons when the lockfile is stale
-    #[arg(long, conflicts_with_all = ["upgrade", "upgrade_package", "only", "at", "min_age", "dry_run"])]
+    #[arg(long, conflicts_with_all = ["upgrade", "upgrade_package", "only", "dry_run"])]
     pub check: bool,
     /// Say what would change, and write nothing
     #[arg(long)]
@@ -346,6 +337,36 @@ pub struct Bisect {
     pub command: Vec<OsString>,
 }
 
+/// `pintree diff`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+OLD and NEW are lockfiles, git revisions, or image commits: a ref of the store (`image/main/kiosk/armhf/sealed`, or
+`main/kiosk/armhf`) or a commit's checksum. Without NEW the working tree is the new side, without OLD `HEAD` is the
+old one. Revisions stand for every lockfile of the project.
+
+Security updates come first, then what starts the system, then what went back; then packages that came and went, with
+the reason, and the rest. Changelogs, scripts, privileges, services and sizes are read from imported packages: what is
+not in the store is said not to be known. `docs/diff.md` explains each part and the JSON form.
+
+Examples:
+  pintree diff                              HEAD and the working tree
+  pintree diff HEAD~1..                     the last commit
+  pintree diff main...update --format markdown
+  pintree diff old.lock lockfiles/edge.lock
+  pintree diff 1f0e… edge/kiosk/armhf       two image commits, with their files")]
+pub struct Diff {
+    /// The old side, or a range of git revisions
+    pub old: Option<String>,
+    /// The new side
+    pub new: Option<String>,
+    /// Exit with 1 when something changed
+    #[arg(long)]
+    pub exit_code: bool,
+    /// Print directly, also on a terminal
+    #[arg(long)]
+    pub no_pager: bool,
+}
+
 /// `pintree why`
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -407,14 +428,18 @@ pub struct Gc {
     pub older_than: Option<Duration>,
 }
 
-fn moment(text: &str) -> Result<Timestamp, String> {
-    let day = || text.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|day| day.timestamp());
-    let time = text.parse::<Timestamp>().ok();
-    time.or_else(day).ok_or_else(|| "write a day such as `2026-01-02`, or a time such as `2026-01-02T03:04:05Z`".to_owned())
-}
-
 fn age(text: &str) -> Result<Duration, String> {
-    parse_age(text).ok_or_else(|| "write a number and `h`, `d` or `w`, for example `30d`".to_owned())
+    let hours = text.char_indices().last().and_then(|(at, unit)| {
+        let number: u64 = text[..at].parse().ok()?;
+        let hours = match unit {
+            'h' => 1,
+            'd' => 24,
+            'w' => 7 * 24,
+            _ => return None,
+        };
+        number.checked_mul(hours * 60 * 60)
+    });
+    hours.map(Duration::from_secs).ok_or_else(|| "write a number and `h`, `d` or `w`, for example `30d`".to_owned())
 }
 
 /// `pintree doctor`
@@ -449,8 +474,21 @@ pub enum UtilKind {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Print the JSON Schema of manifests
-    Schema,
+    /// Print a JSON Schema
+    Schema {
+        /// Of what
+        #[arg(value_enum, default_value_t = SchemaOf::Manifest)]
+        of: SchemaOf,
+    },
     /// Print the command-line reference as Markdown
     CliMarkdown,
+}
+
+/// What has a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// Manifests
+    Manifest,
+    /// What `diff --format json` prints
+    Diff,
 }

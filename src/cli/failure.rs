@@ -19,8 +19,6 @@ pub fn exit(error: &Error) -> Exit {
         | Error::NoArchitecture { .. }
         | Error::OneManifest { .. }
         | Error::NotLocked { .. }
-        | Error::NoSnapshot { .. }
-        | Error::Ahead { .. }
         | Error::UnknownPackage { .. }
         | Error::NotBuilt { .. }
         | Error::Architecture { .. }
@@ -29,6 +27,8 @@ pub fn exit(error: &Error) -> Exit {
         | Error::NotInRevision { .. }
         | Error::NoCheckout { .. }
         | Error::NoChanges { .. }
+        | Error::NothingToCompare { .. }
+        | Error::NotComparable { .. }
         | Error::Starter(_)
         | Error::Manifest(_) => Exit::Usage,
         Error::Stale { .. } | Error::WouldChange { .. } | Error::NotInImage { .. } | Error::Unrecorded { .. } => Exit::Findings,
@@ -79,12 +79,6 @@ pub fn hints(error: &Error) -> Vec<String> {
         Error::NoChanges { .. } => one("name an older good revision"),
         Error::Judge { .. } => one("run the same command again to go on where the search was"),
         Error::NotLocked { .. } => one("`--upgrade-package` takes the name of a locked binary or source package"),
-        Error::NoSnapshot { archive: Some(archive), .. } => vec![format!(
-            "write `{archive} = \"https://snapshot.example.org/{archive}/{{timestamp}}/\"` into `[snapshot]` of `mirrors.toml`"
-        )],
-        Error::NoSnapshot { repo, archive: None } => {
-            vec![format!("add `snapshot = \"https://snapshot.example.org/{repo}/{{timestamp}}/\"` to `[repo.{repo}]` in the manifest")]
-        }
         Error::Unsolvable { source, .. } => source.hints.clone(),
         Error::Busy { .. } => one("try again when it has ended"),
         Error::NoFields { .. } => one("`pintree build` imports them; where the archive has moved on, `pintree lock --upgrade`"),
@@ -99,6 +93,7 @@ pub fn hints(error: &Error) -> Vec<String> {
         Error::StepDied { .. } => one("perhaps memory ran out; what was imported is kept: run `pintree build` again"),
         Error::Ninja(crate::ninja::Error::Start(_)) => one("install it: `apt-get install ninja-build`"),
         Error::Git { source: crate::util::command::Error::Start { .. }, .. } => one("install it: `apt-get install git`"),
+        Error::NotComparable { .. } => one("name a second image: a ref as `build` prints it, or a commit"),
         Error::Exists { .. } => one("move it away, or name another file"),
         _ => vec![],
     }

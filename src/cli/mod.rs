@@ -3,6 +3,7 @@
 mod args;
 mod bisect;
 mod build;
+mod diff;
 mod doctor;
 mod exit;
 mod failure;
@@ -10,6 +11,7 @@ mod gc;
 mod init;
 mod lock;
 mod log;
+mod pager;
 mod reference;
 mod step;
 mod tree;
@@ -73,6 +75,7 @@ fn verb(cli: &Cli, ui: &mut Ui) -> Result<Exit, Error> {
         Verb::Lock(lock) => lock::run(global, lock, ui),
         Verb::Build(build) => build::run(global, build, ui),
         Verb::Ninja(images) => build::ninja(global, images, ui),
+        Verb::Diff(args) => diff::run(global, args, ui),
         Verb::Why(why) => why::run(global, why, ui),
         Verb::Tree(tree) => tree::run(global, tree, ui),
         Verb::Bisect(bisect) => bisect::run(global, bisect, ui),

@@ -1,6 +1,6 @@
 //! `pintree util`: man pages, completions and references, generated from the definitions.
 
-use super::args::{Cli, Util, UtilKind};
+use super::args::{Cli, SchemaOf, Util, UtilKind};
 use super::reference;
 use crate::ops::Error;
 use clap::CommandFactory as _;
@@ -16,7 +16,8 @@ pub fn run(util: &Util) -> Result<(), Error> {
             clap_complete::generate(*shell, &mut Cli::command(), "pintree", &mut script);
             print(&script)
         }
-        UtilKind::Schema => print(crate::manifest::schema_text().as_bytes()),
+        UtilKind::Schema { of: SchemaOf::Manifest } => print(crate::manifest::schema_text().as_bytes()),
+        UtilKind::Schema { of: SchemaOf::Diff } => print(crate::diff::SCHEMA.as_bytes()),
         UtilKind::CliMarkdown => print(reference::markdown(&Cli::command()).as_bytes()),
     }
 }

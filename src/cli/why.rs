@@ -31,11 +31,7 @@ pub fn run(global: &Global, args: &Why, ui: &mut Ui) -> Result<Exit, Error> {
 
 /// Who asks, in words.
 pub fn asked(asked: &Asked) -> String {
-    match asked {
-        Asked::Request(request) => format!("request `{request}`"),
-        Asked::Variant(variant) => format!("variant `{}`", variant.as_str()),
-        Asked::Archive(variant) => format!("variant `{}`, by the archive's priority", variant.as_str()),
-    }
+    asked.to_string()
 }
 
 /// Who asks, for programs.

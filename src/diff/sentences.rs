@@ -26,7 +26,10 @@ impl Comparison {
         ];
         let parts = parts.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}"));
         let parts = parts.collect::<Vec<_>>().join(", ");
-        let mut text = count(counts.sources, "source package changes", "source packages change");
+        let mut text = match counts.sources {
+            0 => "no source package changes".to_owned(),
+            number => count(number, "source package changes", "source packages change"),
+        };
         if counts.security > 0 {
             text.push_str(&format!(", {} of them for security", counts.security));
         }

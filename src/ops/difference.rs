@@ -1,6 +1,6 @@
 //! What differs between two commits, for people: paths in order, metadata in words, text as unified diffs.
 
-use crate::store::{Checksum, DirTree, Error, FileKind, FileMeta, Metadata, Repo, Value};
+use crate::store::{Checksum, Commit, DirTree, Error, FileKind, FileMeta, Metadata, Repo, Value};
 use std::collections::BTreeSet;
 use std::io::Read as _;
 
@@ -52,8 +52,7 @@ pub fn compare(left: Side<'_>, right: Side<'_>) -> Result<Differences, Error> {
             found.push(|| Ok(format!("commit metadata {key}\n{}", unified(&value_text(old), &value_text(new)))))?;
         }
     }
-    directories(left, right, "/", &old.meta, &new.meta, &mut found)?;
-    trees((left, &old.tree), (right, &new.tree), "", &mut found)?;
+    walk((left.repo, &old), (right.repo, &new), &mut |path, differs| found.push(|| describe(left, right, path, differs)))?;
     Ok(found)
 }
 
@@ -67,10 +66,25 @@ fn value_text(value: Option<&Value>) -> String {
 }
 
 /// What a name in a directory stands for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Named {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// A file or a link.
     File(Checksum),
+    /// A directory: its tree, and its owner and mode.
     Directory(Checksum, Checksum),
+}
+
+/// How two trees differ at one path.
+#[derive(Clone, Copy, Debug)]
+pub enum Differs {
+    /// Both have a directory there, with other owners or modes.
+    Metadata(Checksum, Checksum),
+    /// Only the left one has something there; of a directory nothing below is told.
+    Left(Named),
+    /// Only the right one has.
+    Right(Named),
+    /// Both have something there, and it is not the same.
+    Both(Named, Named),
 }
 
 fn named(tree: &DirTree, name: &str) -> Option<Named> {
@@ -81,12 +95,31 @@ fn named(tree: &DirTree, name: &str) -> Option<Named> {
     })
 }
 
-fn trees(left: (Side<'_>, &Checksum), right: (Side<'_>, &Checksum), path: &str, found: &mut Differences) -> Result<(), Error> {
+/// Calls `visit` with every path at which the trees of two commits differ, in order. What has one checksum is not looked
+/// at.
+pub fn walk(
+    left: (&Repo, &Commit),
+    right: (&Repo, &Commit),
+    visit: &mut dyn FnMut(&str, Differs) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let ((left, old), (right, new)) = (left, right);
+    if old.meta != new.meta {
+        visit("/", Differs::Metadata(old.meta, new.meta))?;
+    }
+    trees((left, &old.tree), (right, &new.tree), "", visit)
+}
+
+fn trees(
+    left: (&Repo, &Checksum),
+    right: (&Repo, &Checksum),
+    path: &str,
+    visit: &mut dyn FnMut(&str, Differs) -> Result<(), Error>,
+) -> Result<(), Error> {
     let ((left, old), (right, new)) = (left, right);
     if old == new {
         return Ok(());
     }
-    let (old, new) = (left.repo.read_dirtree(old)?, right.repo.read_dirtree(new)?);
+    let (old, new) = (left.read_dirtree(old)?, right.read_dirtree(new)?);
     let names = |tree: &DirTree| -> Vec<String> {
         tree.files.iter().map(|(name, _)| name.clone()).chain(tree.dirs.iter().map(|(name, _, _)| name.clone())).collect()
     };
@@ -96,24 +129,28 @@ fn trees(left: (Side<'_>, &Checksum), right: (Side<'_>, &Checksum), path: &str, 
         match (named(&old, &name), named(&new, &name)) {
             (Some(a), Some(b)) if a == b => {}
             (Some(Named::Directory(old_tree, old_meta)), Some(Named::Directory(new_tree, new_meta))) => {
-                directories(left, right, &path, &old_meta, &new_meta, found)?;
-                trees((left, &old_tree), (right, &new_tree), &path, found)?;
+                if old_meta != new_meta {
+                    visit(&path, Differs::Metadata(old_meta, new_meta))?;
+                }
+                trees((left, &old_tree), (right, &new_tree), &path, visit)?;
             }
-            (Some(Named::File(a)), Some(Named::File(b))) => found.push(|| Ok(format!("{path}{}", files(left, right, &a, &b)?)))?,
-            (Some(a), Some(b)) => found.push(|| Ok(format!("{path}\n  is {}, rebuilt {}", kind(left, a)?, kind(right, b)?)))?,
-            (Some(a), None) => found.push(|| Ok(format!("{path}\n  is {}, rebuilt not there", kind(left, a)?)))?,
-            (None, Some(b)) => found.push(|| Ok(format!("{path}\n  is not there, rebuilt {}", kind(right, b)?)))?,
+            (Some(a), Some(b)) => visit(&path, Differs::Both(a, b))?,
+            (Some(a), None) => visit(&path, Differs::Left(a))?,
+            (None, Some(b)) => visit(&path, Differs::Right(b))?,
             (None, None) => {}
         }
     }
     Ok(())
 }
 
-fn directories(left: Side<'_>, right: Side<'_>, path: &str, old: &Checksum, new: &Checksum, found: &mut Differences) -> Result<(), Error> {
-    if old == new {
-        return Ok(());
-    }
-    found.push(|| Ok(format!("{path}{}", metadata(&left.repo.read_dirmeta(old)?, &right.repo.read_dirmeta(new)?))))
+fn describe(left: Side<'_>, right: Side<'_>, path: &str, differs: Differs) -> Result<String, Error> {
+    Ok(match differs {
+        Differs::Metadata(old, new) => format!("{path}{}", metadata(&left.repo.read_dirmeta(&old)?, &right.repo.read_dirmeta(&new)?)),
+        Differs::Both(Named::File(old), Named::File(new)) => format!("{path}{}", files(left, right, &old, &new)?),
+        Differs::Both(old, new) => format!("{path}\n  is {}, rebuilt {}", kind(left, old)?, kind(right, new)?),
+        Differs::Left(old) => format!("{path}\n  is {}, rebuilt not there", kind(left, old)?),
+        Differs::Right(new) => format!("{path}\n  is not there, rebuilt {}", kind(right, new)?),
+    })
 }
 
 fn kind(side: Side<'_>, named: Named) -> Result<String, Error> {

@@ -82,20 +82,6 @@ pub enum Error {
         /// How many there are.
         given: usize,
     },
-    /// A repository is to be read as it was, and nothing says where its past lies.
-    #[error("nothing says where past states of repository `{repo}` lie")]
-    NoSnapshot {
-        /// The repository.
-        repo: String,
-        /// The named archive, where it is one.
-        archive: Option<String>,
-    },
-    /// The moment to read repositories at has not come yet.
-    #[error("{moment} has not come yet")]
-    Ahead {
-        /// The moment.
-        moment: jiff::Timestamp,
-    },
     /// `--upgrade-package` names what is not locked.
     #[error("no locked package and no locked source package is called `{package}`")]
     NotLocked {
@@ -251,6 +237,26 @@ pub enum Error {
         command: String,
         /// How it ended.
         status: std::process::ExitStatus,
+    },
+    /// A word names nothing that can be compared.
+    #[error("`{word}` is neither a lockfile, nor a git revision, nor an image of the store")]
+    NothingToCompare {
+        /// What stood there.
+        word: String,
+    },
+    /// An image is to be compared with something that is none.
+    #[error("`{image}` is an image, and {other} is none")]
+    NotComparable {
+        /// The image.
+        image: String,
+        /// The other side.
+        other: String,
+    },
+    /// The package database of an image cannot be read.
+    #[error("commit {commit} has no package database that can be read")]
+    NoDatabase {
+        /// The commit.
+        commit: store::Checksum,
     },
     /// The repository cannot be used.
     #[error(transparent)]

@@ -9,6 +9,7 @@ use crate::pkg::{Architecture, Request, RequestTarget, Variant};
 use crate::resolve::{Closure, Satisfied};
 use crate::store::{Repo, Tree};
 use std::collections::VecDeque;
+use std::fmt;
 
 /// One image for one architecture, as its lockfile pins it.
 #[derive(Clone, Debug)]
@@ -56,6 +57,16 @@ pub enum Asked {
     Variant(Variant),
     /// The image's variant, by a priority that the archive gives the package and the package itself does not.
     Archive(Variant),
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request(request) => write!(f, "request `{request}`"),
+            Self::Variant(variant) => write!(f, "variant `{}`", variant.as_str()),
+            Self::Archive(variant) => write!(f, "variant `{}`, by the archive's priority", variant.as_str()),
+        }
+    }
 }
 
 /// One step from a package to one that it depends on.

@@ -43,9 +43,19 @@ impl Project {
         Ok(found)
     }
 
+    /// The manifest called `name`.
+    pub fn manifest(&self, name: &str) -> PathBuf {
+        self.root.join("manifests").join(format!("{name}.toml"))
+    }
+
+    /// Where lockfiles lie.
+    pub fn lockfiles(&self) -> PathBuf {
+        self.root.join("lockfiles")
+    }
+
     /// The lockfile of the manifest called `name`.
     pub fn lockfile(&self, name: &str) -> PathBuf {
-        self.root.join("lockfiles").join(format!("{name}.lock"))
+        self.lockfiles().join(format!("{name}.lock"))
     }
 
     /// Where everything generated lies.

@@ -32,7 +32,6 @@ fn source(text: &str, repo: &str) -> Source {
         not_automatic: false,
         but_automatic_upgrades: false,
         security: false,
-        pinned: None,
     }
 }
 

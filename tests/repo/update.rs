@@ -58,7 +58,6 @@ impl Site {
                 trust: Trust::Index,
             },
             bases: vec![Url::parse(&self.server.url()).unwrap()],
-            at: None,
             keys: self.keys.clone(),
         }
     }

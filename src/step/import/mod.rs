@@ -13,7 +13,7 @@ mod payload;
 
 pub use download::Download;
 pub use error::Error;
-pub use payload::{STATUS, store_package};
+pub use payload::{STATUS, is_script, store_package};
 
 use crate::archive::{Deb, Limits};
 use crate::pkg::{Architecture, Sha256};

@@ -80,7 +80,8 @@ pub fn store_package<R: Read>(repo: &Repo, mut deb: Deb<R>) -> Result<Checksum, 
     Ok(repo.write_commit(&commit)?)
 }
 
-fn is_script(member: &str) -> bool {
+/// Tells whether a control member is a program that dpkg or debconf runs.
+pub fn is_script(member: &str) -> bool {
     matches!(member, "preinst" | "postinst" | "prerm" | "postrm" | "config")
 }
 

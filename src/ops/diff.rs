@@ -1,0 +1,251 @@
+//! `pintree diff`: what changed between two states of a project, or two images.
+
+use super::git::Git;
+use super::reasons::Locked;
+use super::{Error, Session, facts, reasons, trees};
+use crate::diff::{self, Comparison, Facts, Report};
+use crate::lock::{self, Lockfile};
+use crate::manifest;
+use crate::store::{Checksum, RefName, Repo};
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// What to compare.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The old side; `HEAD` if there is none. A range names both sides.
+    pub old: Option<String>,
+    /// The new side; the working tree if there is none.
+    pub new: Option<String>,
+}
+
+/// What a word on the command line means.
+#[derive(Clone, Debug)]
+enum Place {
+    /// The files as they are.
+    WorkTree,
+    /// A commit of git.
+    Revision {
+        /// As the user calls it.
+        name: String,
+        /// Its id.
+        commit: String,
+    },
+    /// One lockfile; none where git says `/dev/null`.
+    File(Option<PathBuf>),
+    /// An image commit of the store.
+    Image {
+        /// As the user calls it.
+        name: String,
+        /// The commit.
+        commit: Checksum,
+    },
+}
+
+impl Place {
+    fn name(&self) -> String {
+        match self {
+            Self::WorkTree => "the working tree".to_owned(),
+            Self::Revision { name, .. } | Self::Image { name, .. } => name.clone(),
+            Self::File(Some(path)) => path.display().to_string(),
+            Self::File(None) => "nothing".to_owned(),
+        }
+    }
+}
+
+/// Compares what the options name.
+pub fn diff(session: &mut Session<'_>, options: &Options) -> Result<Report, Error> {
+    let path = session.project.store();
+    let store = if path.join("config").exists() { Some(Repo::open(&path)?) } else { None };
+    let (old, new) = places(session, store.as_ref(), options)?;
+    let mut report = Report { old: old.name(), new: new.name(), ..Report::default() };
+    match (&old, &new) {
+        (Place::Image { commit: before, .. }, Place::Image { commit: after, .. }) => {
+            let store = store.as_ref().expect("an image that was found is in a store");
+            let (comparison, tree) = trees::compare(session, store, (&report.old, before), (&report.new, after))?;
+            report.comparisons.push(comparison);
+            report.trees.push(tree);
+        }
+        (Place::Image { name, .. }, other) | (other, Place::Image { name, .. }) => {
+            return Err(Error::NotComparable { image: name.clone(), other: other.name() });
+        }
+        _ => {
+            for (name, sides) in pairs(session, &old, &new)? {
+                report.comparisons.push(compare(session, store.as_ref(), &name, &sides)?);
+            }
+        }
+    }
+    report.comparisons.retain(|comparison| !comparison.is_empty());
+    Ok(report)
+}
+
+/// Compares two lockfiles of one manifest, whose text is that of the working tree.
+pub fn lockfiles(session: &mut Session<'_>, manifest_name: &str, old: Option<&Lockfile>, new: &Lockfile) -> Result<Report, Error> {
+    let path = session.project.store();
+    let store = if path.join("config").exists() { Some(Repo::open(&path)?) } else { None };
+    let manifest = manifest::load(&session.project.manifest(manifest_name)).ok();
+    let side = |lockfile: Option<&Lockfile>| Locked { lockfile: lockfile.cloned(), manifest: manifest.clone() };
+    let comparison = compare(session, store.as_ref(), manifest_name, &[side(old), side(Some(new))])?;
+    let comparisons = if comparison.is_empty() { vec![] } else { vec![comparison] };
+    Ok(Report { old: "before".to_owned(), new: "after".to_owned(), comparisons, trees: vec![] })
+}
+
+fn compare(session: &mut Session<'_>, store: Option<&Repo>, name: &str, sides: &[Locked; 2]) -> Result<Comparison, Error> {
+    let (old, new) = (sides[0].lockfile.as_ref(), sides[1].lockfile.as_ref());
+    // The first look says what to read.
+    let first = diff::compare(name, old, new, &Facts::default());
+    if first.is_empty() || old.is_none() || new.is_none() {
+        return Ok(first);
+    }
+    let mut facts = facts::gather(store, old, new, &first)?;
+    facts.arrivals = reasons::find(session, &sides[1], &first, |image| &image.added)?;
+    facts.departures = reasons::find(session, &sides[0], &first, |image| &image.removed)?;
+    Ok(diff::compare(name, old, new, &facts))
+}
+
+/// Finds out what the words mean.
+fn places(session: &Session<'_>, store: Option<&Repo>, options: &Options) -> Result<(Place, Place), Error> {
+    let git = Git::find(session.project.root())?;
+    let git = if session.offline { git.map(Git::without_network) } else { git };
+    let needed = || git.as_ref().ok_or_else(|| Error::NoCheckout { directory: session.project.root().to_owned() });
+    match (&options.old, &options.new) {
+        (None, _) => {
+            let commit = needed()?.resolve("HEAD")?.ok_or_else(|| Error::NoRevision { revision: "HEAD".to_owned() })?;
+            Ok((Place::Revision { name: "HEAD".to_owned(), commit }, Place::WorkTree))
+        }
+        (Some(old), None) => {
+            if let (None, Some(git)) = (file(session, old), &git)
+                && let Some(range) = git.range(old)?
+            {
+                let (before, after) = old.split_once("..").unwrap_or((old, ""));
+                let name = |text: &str| if text.is_empty() { "HEAD".to_owned() } else { text.to_owned() };
+                let old = Place::Revision { name: name(before), commit: range.old };
+                return Ok((old, Place::Revision { name: name(after.trim_start_matches('.')), commit: range.new }));
+            }
+            let place = place(session, store, git.as_ref(), old)?;
+            match place {
+                // The project's own lockfile is compared with what git has of it.
+                Place::File(Some(path)) if is_own(session, &path) => {
+                    let commit = needed()?.resolve("HEAD")?.ok_or_else(|| Error::NoRevision { revision: "HEAD".to_owned() })?;
+                    Ok((Place::Revision { name: "HEAD".to_owned(), commit }, Place::File(Some(path))))
+                }
+                place => Ok((place, Place::WorkTree)),
+            }
+        }
+        (Some(old), Some(new)) => Ok((place(session, store, git.as_ref(), old)?, place(session, store, git.as_ref(), new)?)),
+    }
+}
+
+/// A word as a file that is there, or that can be nothing else.
+fn file(session: &Session<'_>, word: &str) -> Option<Place> {
+    if word == "/dev/null" {
+        return Some(Place::File(None));
+    }
+    let path = session.project.root().join(word);
+    (path.is_file() || word.ends_with(".lock")).then_some(Place::File(Some(path)))
+}
+
+fn place(session: &Session<'_>, store: Option<&Repo>, git: Option<&Git>, word: &str) -> Result<Place, Error> {
+    if let Some(place) = file(session, word) {
+        return Ok(place);
+    }
+    let image = |commit| Place::Image { name: word.to_owned(), commit };
+    if let Some(store) = store {
+        for name in [word.to_owned(), format!("image/{word}"), format!("image/{word}/sealed")] {
+            if let Ok(reference) = name.parse::<RefName>()
+                && let Some(commit) = store.read_ref(&reference)?
+            {
+                return Ok(image(commit));
+            }
+        }
+        if let Ok(commit) = word.parse::<Checksum>()
+            && store.has_object(&commit, crate::store::ObjectKind::Commit)
+        {
+            return Ok(image(commit));
+        }
+    }
+    match git.map(|git| git.resolve(word)).transpose()?.flatten() {
+        Some(commit) => Ok(Place::Revision { name: word.to_owned(), commit }),
+        None => Err(Error::NothingToCompare { word: word.to_owned() }),
+    }
+}
+
+/// Whether a file is one of the project's lockfiles.
+fn is_own(session: &Session<'_>, path: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    real(path).is_some_and(|path| path.parent().map(Path::to_owned) == real(&session.project.lockfiles()))
+}
+
+/// The lockfiles of both places, with their names: every one of the project, unless a file is named.
+fn pairs(session: &Session<'_>, old: &Place, new: &Place) -> Result<Vec<(String, [Locked; 2])>, Error> {
+    let named = |place: &Place| match place {
+        Place::File(Some(path)) => Some(path.clone()),
+        _ => None,
+    };
+    let Some(path) = named(new).or_else(|| named(old)) else {
+        let mut names: BTreeSet<OsString> = names(session, old)?.into_iter().collect();
+        names.extend(self::names(session, new)?);
+        let pair = |name: OsString| {
+            let path = session.project.lockfiles().join(&name);
+            let stem = Path::new(&name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            Ok((stem, [locked(session, old, &path)?, locked(session, new, &path)?]))
+        };
+        return names.into_iter().map(pair).collect();
+    };
+    // What stands beside a file without a name of its own is the lockfile of the same name.
+    let own = session.project.lockfiles().join(path.file_name().unwrap_or_default());
+    let counterpart = |place: &Place| match place {
+        Place::Revision { .. } if is_own(session, &path) || !own.exists() => locked(session, place, &path),
+        place => locked(session, place, &own),
+    };
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(vec![(name, [counterpart(old)?, counterpart(new)?])])
+}
+
+/// The names of the lockfiles that a place has.
+fn names(session: &Session<'_>, place: &Place) -> Result<Vec<OsString>, Error> {
+    let directory = session.project.lockfiles();
+    let mut names = match place {
+        Place::Revision { commit, .. } => git(session)?.names_at(commit, &directory)?,
+        _ => match std::fs::read_dir(&directory) {
+            Ok(entries) => entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<_, _>>(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(vec![]),
+            Err(error) => Err(error),
+        }
+        .map_err(|source| Error::Io { doing: "read the directory", path: directory, source })?,
+    };
+    names.retain(|name| Path::new(name).extension().is_some_and(|extension| extension == "lock"));
+    Ok(names)
+}
+
+fn git(session: &Session<'_>) -> Result<Git, Error> {
+    let git = Git::find(session.project.root())?.ok_or_else(|| Error::NoCheckout { directory: session.project.root().to_owned() })?;
+    Ok(if session.offline { git.without_network() } else { git })
+}
+
+/// A lockfile as a place has it, with its manifest.
+fn locked(session: &Session<'_>, place: &Place, path: &Path) -> Result<Locked, Error> {
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let manifest_path = session.project.manifest(&name);
+    match place {
+        Place::File(None) | Place::Image { .. } => Ok(Locked::default()),
+        Place::WorkTree | Place::File(Some(_)) => {
+            let (path, named) = if let Place::File(Some(path)) = place { (path.as_path(), true) } else { (path, false) };
+            let lockfile = if named || path.exists() { Some(Lockfile::load(path)?) } else { None };
+            Ok(Locked { lockfile, manifest: manifest::load(&manifest_path).ok() })
+        }
+        Place::Revision { name, commit } => {
+            let git = git(session)?;
+            let text = |path: &Path| Ok::<_, Error>(git.file_at(commit, path)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()));
+            let parse = |text: String| {
+                let load =
+                    |source| lock::Error::Load { path: PathBuf::from(format!("{name}:{}", path.display())), source: Box::new(source) };
+                Lockfile::parse(&text).map_err(load)
+            };
+            let lockfile = text(path)?.map(parse).transpose()?;
+            let manifest = text(&manifest_path)?.and_then(|text| manifest::parse(&text, &manifest_path).ok());
+            Ok(Locked { lockfile, manifest })
+        }
+    }
+}
