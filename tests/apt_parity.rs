@@ -92,6 +92,7 @@ fn chooses_what_apt_chooses() {
                     not_automatic,
                     but_automatic_upgrades,
                     security,
+                    pinned: None,
                 });
             }
         }

@@ -47,6 +47,7 @@ fn prints_figures() {
             not_automatic: false,
             but_automatic_upgrades: false,
             security: false,
+            pinned: None,
         };
         let universe = Universe::new(vec![source]);
         let mut problem = Problem::new(&universe, Architecture::parse("armhf").unwrap());

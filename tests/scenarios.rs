@@ -80,6 +80,7 @@ fn universe(document: &DocumentMut, native: &str) -> Universe {
             not_automatic: flag(table, "not-automatic"),
             but_automatic_upgrades: false,
             security: flag(table, "security"),
+            pinned: None,
         });
     }
     Universe::new(sources)

@@ -4,7 +4,9 @@ mod step;
 
 pub use step::{Step, StepCompose, StepConfigure, StepImport, StepKind, StepRemove, StepSeal};
 
+use crate::pkg::parse_age;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -168,6 +170,7 @@ pub struct Init {
 
 /// `pintree lock`
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("moving").args(["upgrade", "upgrade_package", "only"]).multiple(true))]
 #[command(after_help = "\
 Pins that still satisfy the manifest are kept: without --upgrade only what must change changes.
 
@@ -176,6 +179,8 @@ Examples:
   pintree lock --upgrade                move every pin to what the repositories have now
   pintree lock --upgrade-package nginx  move one package
   pintree lock --only security          move what has a security update, and nothing else
+  pintree lock --upgrade --at 2026-01-02   move every pin to what they had on that day
+  pintree lock --upgrade --min-age 3d   as --upgrade, without what is younger than three days
   pintree lock --check                  compare manifest and lockfile, offline; exit 1 when stale")]
 pub struct Lock {
     /// Manifests to lock; all of `manifests/` when none is given
@@ -190,8 +195,14 @@ pub struct Lock {
     /// Move only the pins that a suite of security updates has something newer for, and what that forces
     #[arg(long, value_enum, value_name = "KIND", conflicts_with = "upgrade_package")]
     pub only: Option<Only>,
+    /// Read the repositories as they were then, by their snapshots: a day (its first moment, UTC) or an RFC 3339 time
+    #[arg(long, value_name = "DATE", value_parser = moment, requires = "moving")]
+    pub at: Option<Timestamp>,
+    /// Take only packages that are so old, security updates apart: a number and `h`, `d` or `w`
+    #[arg(long, value_name = "AGE", value_parser = age, conflicts_with = "at")]
+    pub min_age: Option<Duration>,
     /// Only compare manifest and lockfile; exit 1 with the reasons when the lockfile is stale
-    #[arg(long, conflicts_with_all = ["upgrade", "upgrade_package", "only", "dry_run"])]
+    #[arg(long, conflicts_with_all = ["upgrade", "upgrade_package", "only", "at", "min_age", "dry_run"])]
     pub check: bool,
     /// Say what would change, and write nothing
     #[arg(long)]
@@ -428,18 +439,14 @@ pub struct Gc {
     pub older_than: Option<Duration>,
 }
 
+fn moment(text: &str) -> Result<Timestamp, String> {
+    let day = || text.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|day| day.timestamp());
+    let time = text.parse::<Timestamp>().ok();
+    time.or_else(day).ok_or_else(|| "write a day such as `2026-01-02`, or a time such as `2026-01-02T03:04:05Z`".to_owned())
+}
+
 fn age(text: &str) -> Result<Duration, String> {
-    let hours = text.char_indices().last().and_then(|(at, unit)| {
-        let number: u64 = text[..at].parse().ok()?;
-        let hours = match unit {
-            'h' => 1,
-            'd' => 24,
-            'w' => 7 * 24,
-            _ => return None,
-        };
-        number.checked_mul(hours * 60 * 60)
-    });
-    hours.map(Duration::from_secs).ok_or_else(|| "write a number and `h`, `d` or `w`, for example `30d`".to_owned())
+    parse_age(text).ok_or_else(|| "write a number and `h`, `d` or `w`, for example `30d`".to_owned())
 }
 
 /// `pintree doctor`

@@ -19,6 +19,8 @@ pub fn exit(error: &Error) -> Exit {
         | Error::NoArchitecture { .. }
         | Error::OneManifest { .. }
         | Error::NotLocked { .. }
+        | Error::NoSnapshot { .. }
+        | Error::Ahead { .. }
         | Error::UnknownPackage { .. }
         | Error::NotBuilt { .. }
         | Error::Architecture { .. }
@@ -79,6 +81,12 @@ pub fn hints(error: &Error) -> Vec<String> {
         Error::NoChanges { .. } => one("name an older good revision"),
         Error::Judge { .. } => one("run the same command again to go on where the search was"),
         Error::NotLocked { .. } => one("`--upgrade-package` takes the name of a locked binary or source package"),
+        Error::NoSnapshot { archive: Some(archive), .. } => vec![format!(
+            "write `{archive} = \"https://snapshot.example.org/{archive}/{{timestamp}}/\"` into `[snapshot]` of `mirrors.toml`"
+        )],
+        Error::NoSnapshot { repo, archive: None } => {
+            vec![format!("add `snapshot = \"https://snapshot.example.org/{repo}/{{timestamp}}/\"` to `[repo.{repo}]` in the manifest")]
+        }
         Error::Unsolvable { source, .. } => source.hints.clone(),
         Error::Busy { .. } => one("try again when it has ended"),
         Error::NoFields { .. } => one("`pintree build` imports them; where the archive has moved on, `pintree lock --upgrade`"),

@@ -21,6 +21,8 @@ pub fn run(global: &Global, args: &Lock, ui: &mut Ui) -> Result<Exit, Error> {
     let options = Options {
         manifests: args.manifests.clone(),
         upgrade,
+        at: args.at,
+        min_age: args.min_age,
         dry_run: args.dry_run || global.is_locked(),
         lockfile: args.lockfile.clone(),
     };

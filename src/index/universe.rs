@@ -5,8 +5,8 @@
 //! and requests say about it, is the resolver's part.
 
 use super::packages::{Index, Package};
-use crate::pkg::{Architecture, Pin, RepoSteering, version};
-use std::collections::BTreeMap;
+use crate::pkg::{Architecture, Pin, RepoSteering, Sha256, version};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// One index of one repository.
@@ -29,6 +29,8 @@ pub struct Source {
     /// A suite of security updates ([`Release::is_security`](super::release::Release::is_security), or the archive that
     /// has nothing else).
     pub security: bool,
+    /// Where it may supply only what is pinned already: those package files.
+    pub pinned: Option<Arc<BTreeSet<Sha256>>>,
 }
 
 impl Source {

@@ -122,6 +122,11 @@ pub(super) const TOP: &[Key] = &[
     Key::new("accelerate", Shape::List(ARCHITECTURE), "Host architectures whose native twins speed scripts up; [] turns it off.")
         .support(Support::OnlyEmpty("only `[]` is")),
     Key::new("epoch", Shape::Date, "SOURCE_DATE_EPOCH of scripts and generated files.").default("\"2020-01-01\""),
+    Key::new(
+        "min-age",
+        Shape::Text(Form::Pattern("^[0-9]+[hdw]$")),
+        "How old packages must be before lock takes them, such as 3d; security updates come at once.",
+    ),
     Key::new("platform", Shape::Text(Form::Any), "rpm: the platform of module streams, such as platform:el8.").support(RPM),
     Key::new("releasever", Shape::Text(Form::Any), "rpm: the value of $releasever in URLs.").support(RPM),
     Key::new("repo", Shape::Named(REPO), "Repositories by name.").default("{}"),
@@ -150,6 +155,11 @@ pub(super) const REPO: &[Key] = &[
     Key::new("exclude", Shape::List(Form::Any), "Name globs: the repository does not supply these.").default("[]"),
     Key::new("priority", Shape::Integer(1, 99), "Lower wins: a name comes from the lowest number that has it, then by version.")
         .default("99"),
+    Key::new(
+        "snapshot",
+        Shape::Text(Form::Pattern(r"^(https?|file):.*\{(timestamp|date|unix|day)\}")),
+        "Where past states of the repository lie; {timestamp} stands for the moment, as in 20260102T030405Z.",
+    ),
     Key::new("cost", Shape::Integer(0, i32::MAX as i64), "rpm: among repositories with the same package, lower wins.").support(RPM),
     Key::new("module-hotfixes", Shape::Bool, "rpm: packages come in whatever module streams say.").support(RPM),
 ];

@@ -38,6 +38,7 @@ use crate::pkg::{Architecture, Ecosystem, Hold};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A manifest that passed every check.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +64,9 @@ pub struct Manifest {
     pub holds: Vec<Hold>,
     /// Fixed user and group ids by name.
     pub ids: BTreeMap<String, u32>,
+    /// How old what a repository offers must be before it is taken, security updates apart. It says which state of the
+    /// repositories is read and steers nothing in it, so no lockfile has it.
+    pub min_age: Option<Duration>,
 }
 
 impl Manifest {

@@ -5,8 +5,9 @@ use super::keys::{HOLD, MAX_ID, TOP};
 use super::problem::{Problem, ProblemKind};
 use super::table::{Fields, Reader, Span, Spanned};
 use super::{Manifest, check, form, image, repo};
-use crate::pkg::{Architecture, Ecosystem, Glob, Hold};
+use crate::pkg::{Architecture, Ecosystem, Glob, Hold, parse_age};
 use std::collections::BTreeMap;
+use std::time::Duration;
 use toml_edit::{Document, TableLike};
 
 /// Reads a manifest; every problem that could be found is in the error.
@@ -45,6 +46,7 @@ fn read(reader: &mut Reader<'_>, table: &dyn TableLike, name: &str) -> Manifest 
     let drafts: Vec<Draft<'_>> = images.iter().map(|named| image::read(reader, named)).collect();
     let holds = holds(reader, &fields);
     let ids = ids(reader, &fields);
+    let min_age = min_age(reader, &fields);
     let values = |list: &Option<Vec<Spanned<Architecture>>>| list.iter().flatten().map(|arch| arch.value.clone()).collect();
     let mut manifest = Manifest {
         name: name.to_owned(),
@@ -57,6 +59,7 @@ fn read(reader: &mut Reader<'_>, table: &dyn TableLike, name: &str) -> Manifest 
         images: BTreeMap::new(),
         holds,
         ids,
+        min_age,
     };
     manifest.images = check::images(reader, &manifest, drafts, arches.is_some());
     manifest
@@ -72,6 +75,16 @@ fn epoch(reader: &mut Reader<'_>, fields: &Fields<'_>) -> u64 {
         reader.report(&span, kind);
         Manifest::DEFAULT_EPOCH
     })
+}
+
+fn min_age(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Duration> {
+    let Spanned { value, span } = fields.text("min-age")?;
+    let age = parse_age(value);
+    if age.is_none() {
+        let hint = Some("a number and `h`, `d` or `w`: `3d`".to_owned());
+        reader.report(&span, ProblemKind::Malformed { value: value.to_owned(), expected: "an age", hint });
+    }
+    age
 }
 
 fn holds(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Vec<Hold> {

@@ -24,6 +24,55 @@ fn changed(changes: &[(&str, &str)]) -> String {
 }
 
 #[test]
+fn ages_and_snapshots_have_their_forms() {
+    let texts = ["3 days", "-1d", "2m"].map(|age| format!("min-age = \"{age}\"\n{SMALL}"));
+    let snapshots = ["https://mirror.example.org/", "https://mirror.example.org/{time}/", "ftp://mirror.example.org/{date}", "{timestamp}"];
+    let repos = snapshots.map(|snapshot| format!("{SMALL}\n[repo.more]\ndeb = \"debian\"\nsuites = [\"x\"]\ncomponents = [\"main\"]\nkey = \"builtin:debian-bookworm\"\nsnapshot = \"{snapshot}\"\n"));
+    let all: Vec<&str> = texts.iter().chain(&repos).map(String::as_str).collect();
+    insta::assert_snapshot!(messages(&all), @r#"
+    manifests/edge.toml:1:11: `3 days` is not an age
+      |
+    1 | min-age = "3 days"
+      |           ^^^^^^^^
+      = hint: a number and `h`, `d` or `w`: `3d`
+    ----
+    manifests/edge.toml:1:11: `-1d` is not an age
+      |
+    1 | min-age = "-1d"
+      |           ^^^^^
+      = hint: a number and `h`, `d` or `w`: `3d`
+    ----
+    manifests/edge.toml:1:11: `2m` is not an age
+      |
+    1 | min-age = "2m"
+      |           ^^^^
+      = hint: a number and `h`, `d` or `w`: `3d`
+    ----
+    manifests/edge.toml:15:12: `https://mirror.example.org/` is not a snapshot template
+       |
+    15 | snapshot = "https://mirror.example.org/"
+       |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+       = hint: it has no place for the day: `{timestamp}`, or `{date}`
+    ----
+    manifests/edge.toml:15:12: `https://mirror.example.org/{time}/` is not a snapshot template
+       |
+    15 | snapshot = "https://mirror.example.org/{time}/"
+       |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+       = hint: in braces may stand `timestamp`, `date`, `year`, `month`, `day` and `unix`
+    ----
+    manifests/edge.toml:15:12: `ftp://mirror.example.org/1970-01-01` is not a usable URL: only `https:`, `http:` and `file:` can be fetched
+       |
+    15 | snapshot = "ftp://mirror.example.org/{date}"
+       |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    ----
+    manifests/edge.toml:15:12: `19700101T000000Z` is not a usable URL: only `https:`, `http:` and `file:` can be fetched
+       |
+    15 | snapshot = "{timestamp}"
+       |            ^^^^^^^^^^^^^
+    "#);
+}
+
+#[test]
 fn a_directory_has_nothing_of_an_archive() {
     let repo = |text: &str| format!("arches = [\"armhf\"]\n[repo.own]\n{text}\n[image.a]\n");
     let texts = [

@@ -4,7 +4,7 @@ use super::form;
 use super::keys::{ARCHIVES, BUILTIN_KEYS, REPO, TRUSTS};
 use super::problem::{ProblemKind, closest};
 use super::table::{Fields, Named, Reader, Spanned};
-use crate::pkg::{Glob, RepoSteering, Trust};
+use crate::pkg::{Glob, RepoSteering, SnapshotTemplate, Trust};
 
 /// A repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Repo {
     pub urls: Vec<String>,
     /// A directory of package files, relative to the project.
     pub directory: Option<String>,
+    /// Where past states of it lie.
+    pub snapshot: Option<SnapshotTemplate>,
     /// Who may sign; empty only without trust.
     pub keys: Vec<KeySource>,
 }
@@ -65,8 +67,9 @@ pub(super) fn read(reader: &mut Reader<'_>, named: &Named<'_>) -> Repo {
     }
     let priority = fields.integer(reader, "priority", 1, 99).and_then(|n| u8::try_from(n).ok()).unwrap_or(RepoSteering::DEFAULT_PRIORITY);
     let exclude = globs(reader, &fields, "exclude");
+    let snapshot = snapshot(reader, &fields);
     let steering = RepoSteering { archive, suites, components, only, exclude, priority, trust };
-    Repo { name: named.name.to_owned(), steering, urls, directory, keys }
+    Repo { name: named.name.to_owned(), steering, urls, directory, snapshot, keys }
 }
 
 /// Where a repository lies: one of the three.
@@ -86,7 +89,7 @@ fn is_directory(reader: &mut Reader<'_>, fields: &Fields<'_>) -> bool {
 
 /// A directory has no index that anybody could have signed, and says so; it has no suites either.
 fn directory_trust(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Trust {
-    for key in ["suites", "components", "key"] {
+    for key in ["suites", "components", "key", "snapshot"] {
         if fields.has(key) {
             reader.report(&fields.key_span(key), ProblemKind::NotInDirectory { key });
         }
@@ -139,6 +142,24 @@ fn location(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Location {
     }
     report_repeated(reader, &list, "deb");
     Location { urls: list.iter().map(|url| url.value.to_owned()).collect(), ..Location::default() }
+}
+
+/// The template must be a URL once it is filled in, whatever the moment.
+fn snapshot(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<SnapshotTemplate> {
+    let Spanned { value, span } = fields.text("snapshot")?;
+    match value.parse::<SnapshotTemplate>() {
+        Ok(template) => {
+            if let Err(kind) = form::url(&template.at(jiff::Timestamp::UNIX_EPOCH)) {
+                reader.report(&span, kind);
+            }
+            Some(template)
+        }
+        Err(error) => {
+            let hint = Some(error.problem.to_owned());
+            reader.report(&span, ProblemKind::Malformed { value: value.to_owned(), expected: "a snapshot template", hint });
+            None
+        }
+    }
 }
 
 fn suites(reader: &mut Reader<'_>, fields: &Fields<'_>) -> (Vec<String>, Vec<String>) {

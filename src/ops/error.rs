@@ -82,6 +82,20 @@ pub enum Error {
         /// How many there are.
         given: usize,
     },
+    /// A repository is to be read as it was, and nothing says where its past lies.
+    #[error("nothing says where past states of repository `{repo}` lie")]
+    NoSnapshot {
+        /// The repository.
+        repo: String,
+        /// The named archive, where it is one.
+        archive: Option<String>,
+    },
+    /// The moment to read repositories at has not come yet.
+    #[error("{moment} has not come yet")]
+    Ahead {
+        /// The moment.
+        moment: jiff::Timestamp,
+    },
     /// `--upgrade-package` names what is not locked.
     #[error("no locked package and no locked source package is called `{package}`")]
     NotLocked {

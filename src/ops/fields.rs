@@ -133,7 +133,7 @@ impl FieldReader {
         let key = (manifest.name.clone(), architecture.clone());
         if !self.universes.contains_key(&key) {
             let universe = match self.indexes(session, manifest) {
-                Ok(indexes) => indexes.universe(session, manifest, architecture)?,
+                Ok(indexes) => indexes.universe(session, manifest, architecture, None)?,
                 // Offline and without a cache no index lists anything.
                 Err(Error::Repo(crate::repo::Error::Offline { .. })) => Universe::default(),
                 Err(error) => return Err(error),

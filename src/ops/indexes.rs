@@ -1,13 +1,15 @@
 //! A manifest's repositories as universes: verified, parsed, and remembered in parsed form.
 
 use super::local::{self, Local};
-use super::{Error, Session, network, steering};
+use super::moment::{self, Moment};
+use super::{Error, Session, network};
 use crate::index::packages::{Index, Limits};
 use crate::index::release::Release;
 use crate::index::{self, Checks, Universe, contents};
+use crate::lock::Lockfile;
 use crate::manifest::Manifest;
 use crate::pkg::{Architecture, Request, RequestTarget, Sha256};
-use crate::repo::{self, Cache, Client, Contents, IndexFile, KeyRing, Loaded};
+use crate::repo::{self, Cache, Client, Contents, IndexFile, Loaded};
 use crate::util::fs::write_atomic;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -40,20 +42,17 @@ const UNPACKED_LIMIT: u64 = 2 << 30;
 impl Indexes {
     /// Brings the indexes of every repository of `manifest` up to date.
     pub fn update(session: &mut Session<'_>, manifest: &Manifest) -> Result<Self, Error> {
-        let mirrors = network::mirrors(session)?;
-        let mut sources = vec![];
-        for (name, described) in manifest.repos.iter().filter(|(_, described)| described.directory.is_none()) {
-            sources.push(repo::Source {
-                name: name.clone(),
-                steering: described.steering.clone(),
-                bases: network::addresses(&mirrors, described)?,
-                keys: KeyRing::load(&steering::key_sources(&session.project, &described.keys)).map_err(repo::Error::from)?,
-            });
-        }
+        Self::read(session, manifest, Moment::Now)
+    }
+
+    /// Reads the indexes of every repository of `manifest` as they are, or as they were.
+    pub fn read(session: &mut Session<'_>, manifest: &Manifest, moment: Moment) -> Result<Self, Error> {
+        let sources = moment::sources(session, manifest, moment)?;
         let arches: BTreeSet<Architecture> =
             manifest.images.values().flat_map(|image| &image.arches).chain(&manifest.foreign_arches).cloned().collect();
         for source in &sources {
-            session.talk.status("Reading", &format!("`{}` {}", source.name, source.steering.suites.join(", ")));
+            let at = source.at.map(|at| format!(" as of {}", at.strftime("%Y-%m-%d %H:%M UTC"))).unwrap_or_default();
+            session.talk.status("Reading", &format!("`{}` {}{at}", source.name, source.steering.suites.join(", ")));
         }
         let locals = local::load(&session.project, manifest)?;
         for local in &locals {
@@ -85,6 +84,7 @@ impl Indexes {
                 "date": release.date.map(|date| date.to_string()),
                 "sha256": release.sha256.map(Sha256::to_hex),
                 "signers": release.signers,
+                "at": release.at.map(|at| at.to_string()),
             })
         };
         self.loaded.releases.iter().map(suite).collect()
@@ -96,8 +96,17 @@ impl Indexes {
     }
 
     /// What the repositories offer to an image of `architecture`, foreign architectures included.
-    pub fn universe(&self, session: &mut Session<'_>, manifest: &Manifest, architecture: &Architecture) -> Result<Universe, Error> {
+    ///
+    /// Where a suite was read as it was and as it is, the latter supplies only what `old` has pinned.
+    pub fn universe(
+        &self,
+        session: &mut Session<'_>,
+        manifest: &Manifest,
+        architecture: &Architecture,
+        old: Option<&Lockfile>,
+    ) -> Result<Universe, Error> {
         let mut sources = vec![];
+        let pinned: Arc<BTreeSet<Sha256>> = Arc::new(old.map(|old| old.cells().iter().map(|pin| pin.sha256).collect()).unwrap_or_default());
         let arches: Vec<&Architecture> =
             std::iter::once(architecture).chain(manifest.foreign_arches.iter().filter(|arch| *arch != architecture)).collect();
         for (name, described) in &manifest.repos {
@@ -120,6 +129,7 @@ impl Indexes {
                 not_automatic: false,
                 but_automatic_upgrades: false,
                 security: false,
+                pinned: None,
             }));
             for (_, file) in files {
                 let release = &file.release;
@@ -132,10 +142,17 @@ impl Indexes {
                     not_automatic: release.not_automatic,
                     but_automatic_upgrades: release.but_automatic_upgrades,
                     security: described.steering.is_security() || release.is_security(&file.suite),
+                    pinned: self.has_aged(file).then(|| Arc::clone(&pinned)),
                 });
             }
         }
         Ok(Universe::new(sources))
+    }
+
+    /// Tells whether an index that is as it is now was read as it was, too.
+    fn has_aged(&self, file: &IndexFile) -> bool {
+        let same = |other: &IndexFile| other.at.is_some() && (&other.repo, &other.suite) == (&file.repo, &file.suite);
+        file.at.is_none() && self.loaded.indexes.iter().any(same)
     }
 
     /// Finds the packages that ship the paths among `requests`, in the file lists of every repository that has one.
@@ -175,8 +192,9 @@ impl Indexes {
     /// Every suite that was read, with what its `Release` says.
     fn suites(&self) -> Vec<(&repo::Source, &str, &Arc<Release>)> {
         let mut suites: Vec<(&repo::Source, &str, &Arc<Release>)> = vec![];
-        for file in &self.loaded.indexes {
-            let Some(source) = self.sources.iter().find(|source| source.name == file.repo) else { continue };
+        for file in self.loaded.indexes.iter().filter(|file| !self.has_aged(file)) {
+            let of = |source: &&repo::Source| source.name == file.repo && source.at == file.at;
+            let Some(source) = self.sources.iter().find(of) else { continue };
             if !suites.iter().any(|(other, suite, _)| other.name == file.repo && *suite == file.suite) {
                 suites.push((source, &file.suite, &file.release));
             }

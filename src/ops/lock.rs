@@ -1,6 +1,7 @@
 //! `pintree lock`: read the repositories, solve every image, write the lockfile, say what changed.
 
 use super::indexes::Indexes;
+use super::moment::Moment;
 use super::preferences::Known;
 use super::{Error, Session, Stale, ids, local, steering};
 use crate::diff::{self, Comparison, Facts};
@@ -9,8 +10,10 @@ use crate::manifest::{self, Manifest};
 use crate::pkg::{Architecture, Hold, Pin};
 use crate::resolve::{self, Chosen, Problem, SolvedBy};
 use crate::util::fs::write_if_changed;
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What to lock, and how much may move.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +24,10 @@ pub struct Options {
     pub upgrade: Upgrade,
     /// Write nothing.
     pub dry_run: bool,
+    /// The moment to read the repositories at, instead of now; an age that the manifest asks for does not count then.
+    pub at: Option<Timestamp>,
+    /// How old packages must be, security updates apart; what the manifest says if `None`.
+    pub min_age: Option<Duration>,
     /// The file to write in place of `lockfiles/NAME.lock`.
     pub lockfile: Option<PathBuf>,
 }
@@ -90,7 +97,7 @@ pub fn lock(session: &mut Session<'_>, options: &Options) -> Result<Vec<Locked>,
         if let (Upgrade::Packages(names), Some(old)) = (&options.upgrade, &old) {
             refuse_unknown(names, old)?;
         }
-        let lockfile = solve(session, manifest, old.as_ref(), &options.upgrade)?;
+        let lockfile = solve(session, manifest, old.as_ref(), options)?;
         let change = diff::compare(&manifest.name, old.as_ref(), Some(&lockfile), &Facts::default());
         let written = !options.dry_run && save(&lockfile, &path)?;
         done.push(Locked { manifest: manifest.name.clone(), path, lockfile, change, written, fresh: old.is_none() });
@@ -133,7 +140,7 @@ pub fn current(session: &mut Session<'_>, manifest: &Manifest, locked: bool) -> 
         Some(old) if stale.reasons.is_empty() => Ok(old),
         _ if locked => Err(Error::Stale { stale }),
         old => {
-            let lockfile = solve(session, manifest, old.as_ref(), &Upgrade::Nothing)?;
+            let lockfile = solve(session, manifest, old.as_ref(), &Options::default())?;
             if save(&lockfile, &path)? {
                 session.talk.status("Locked", &path.display().to_string());
             }
@@ -187,17 +194,23 @@ fn refuse_unknown(names: &[String], old: &Lockfile) -> Result<(), Error> {
 }
 
 /// Solves every image of a manifest, each architecture alone.
-fn solve(session: &mut Session<'_>, manifest: &Manifest, old: Option<&Lockfile>, upgrade: &Upgrade) -> Result<Lockfile, Error> {
+fn solve(session: &mut Session<'_>, manifest: &Manifest, old: Option<&Lockfile>, options: &Options) -> Result<Lockfile, Error> {
+    let upgrade = &options.upgrade;
+    let moment = match (options.at, options.min_age.or(manifest.min_age)) {
+        (Some(at), _) => Moment::At(at),
+        (None, Some(age)) if !age.is_zero() => Moment::Aged(age),
+        (None, _) => Moment::Now,
+    };
     let steering = steering::of_manifest(&session.project, manifest)?;
     let holds = active_holds(session, manifest);
-    let mut indexes = Indexes::update(session, manifest)?;
+    let mut indexes = Indexes::read(session, manifest, moment)?;
     if let Some(old) = old {
         local::refuse_changed(indexes.locals(), old, |pin| upgrade.moves(pin))?;
     }
     let mut pins: BTreeMap<(String, Architecture), Vec<Pin>> = BTreeMap::new();
     let mut places: BTreeMap<Pin, Vec<Place>> = BTreeMap::new();
     for architecture in architectures(manifest) {
-        let universe = indexes.universe(session, manifest, &architecture)?;
+        let universe = indexes.universe(session, manifest, &architecture, old)?;
         let mut known = Known::new(manifest, &architecture, old, upgrade);
         for image in manifest.images_parents_first() {
             if !image.arches.contains(&architecture) {

@@ -23,6 +23,7 @@ mod leftovers;
 mod local;
 pub mod lock;
 pub mod log;
+pub mod moment;
 pub mod network;
 mod preferences;
 mod project;

@@ -2,6 +2,7 @@
 //!
 //! Values only: nothing here reads a file, a clock or an environment variable. Every other module may use these types.
 
+mod age;
 mod architecture;
 mod digest;
 mod glob;
@@ -10,10 +11,12 @@ mod permissions;
 mod pin;
 mod relation;
 mod request;
+mod snapshot;
 mod steering;
 mod tree_check;
 pub mod version;
 
+pub use age::parse_age;
 pub use architecture::Architecture;
 pub use digest::{ParseDigestError, Sha256};
 pub use glob::{Glob, ParseGlobError};
@@ -22,6 +25,7 @@ pub use permissions::{ParsePermissionsError, Permissions};
 pub use pin::Pin;
 pub use relation::{ArchQualifier, Comparison, OrGroup, ParseRelationError, Relation, VersionRelation};
 pub use request::{ParseRequestError, Request, RequestTarget};
+pub use snapshot::{ParseSnapshotError, SnapshotTemplate};
 pub use steering::{Hold, ImageSteering, RepoSteering, Trust, Variant};
 pub use tree_check::{ParseTreeCheckError, Severity, TreeCheck};
 pub use version::{DebVersion, ParseVersionError};

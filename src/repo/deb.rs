@@ -38,6 +38,9 @@ pub struct Source {
     pub bases: Vec<Url>,
     /// The keys it may be signed with.
     pub keys: KeyRing,
+    /// The moment of the state that lies at the bases, where they are a snapshot's: dates are judged by it, and nothing of
+    /// it is remembered for later runs.
+    pub at: Option<Timestamp>,
 }
 
 /// One verified index file in the cache.
@@ -59,6 +62,8 @@ pub struct IndexFile {
     pub sha256: Sha256,
     /// Size and digest when unpacked, where the `Release` says so.
     pub plain: Option<ReleaseFile>,
+    /// The moment of the state that it is from; `None` for what there is now.
+    pub at: Option<Timestamp>,
     /// The `Release` that vouches for it; an empty one where there is none.
     pub release: Arc<Release>,
 }
@@ -78,6 +83,8 @@ pub struct ReleaseIdentity {
     pub sha256: Option<Sha256>,
     /// Fingerprints of the accepted primary keys that signed it.
     pub signers: Vec<String>,
+    /// The moment of the state that was asked for; `None` for what there is now.
+    pub at: Option<Timestamp>,
 }
 
 /// What [`update`] gives.
@@ -103,7 +110,10 @@ pub fn update(client: &Client, cache: &Cache, sources: &[Source], architectures:
         if source.keys.is_empty() && source.steering.trust != Trust::None {
             return Err(Error::NoKey { repo: source.name.clone() });
         }
-        suites.extend(source.steering.suites.iter().map(|suite| Suite { client, cache, source, name: suite, now }));
+        suites.extend(source.steering.suites.iter().map(|suite| {
+            let now = source.at.unwrap_or(now);
+            Suite { client, cache, source, name: suite, now }
+        }));
     }
     let states = parallel::map(&suites, PARALLEL, Suite::state).into_iter().collect::<Result<Vec<_>, _>>()?;
 
@@ -131,11 +141,12 @@ pub fn update(client: &Client, cache: &Cache, sources: &[Source], architectures:
             compression: file.compression,
             sha256: file.sha256,
             plain: state.release.file(&wanted.stem),
+            at: suite.source.at,
             release: Arc::clone(&state.release),
         });
     }
     for ((suite, state), memory) in suites.iter().zip(&states).zip(memories) {
-        if !client.options().offline {
+        if !client.options().offline && suite.source.at.is_none() {
             cache.remember(&state.memory_path, memory)?;
         }
         loaded.releases.push(ReleaseIdentity {
@@ -145,6 +156,7 @@ pub fn update(client: &Client, cache: &Cache, sources: &[Source], architectures:
             date: state.release.date,
             sha256: state.sha256,
             signers: state.signers.clone(),
+            at: suite.source.at,
         });
     }
     Ok(loaded)

@@ -8,13 +8,24 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use reqwest::Url;
 use toml_edit::{DocumentMut, Item, Value};
 
 use super::{Error, aptsources};
+use crate::pkg::SnapshotTemplate;
 
 /// The named archives, in manifest words.
 pub const ARCHIVES: [&str; 4] = ["debian", "debian-security", "ubuntu", "ubuntu-ports"];
+/// Where the past states of named archives lie, as the archives' own documentation has it.
+const SNAPSHOTS: [(&str, &str); 4] = [
+    ("debian", "https://snapshot.debian.org/archive/debian/{timestamp}/"),
+    ("debian-security", "https://snapshot.debian.org/archive/debian-security/{timestamp}/"),
+    ("ubuntu", "https://snapshot.ubuntu.com/ubuntu/{timestamp}/"),
+    ("ubuntu-ports", "https://snapshot.ubuntu.com/ubuntu/{timestamp}/"),
+];
+/// The table of `mirrors.toml` with snapshot templates by archive.
+const SNAPSHOT_TABLE: &str = "snapshot";
 /// What the environment variables start with.
 const VARIABLE: &str = "PINTREE_MIRROR_";
 
@@ -22,6 +33,7 @@ const VARIABLE: &str = "PINTREE_MIRROR_";
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mirrors {
     addresses: BTreeMap<String, Vec<Url>>,
+    snapshots: BTreeMap<String, SnapshotTemplate>,
 }
 
 /// Where settings are looked for.
@@ -54,7 +66,10 @@ impl Mirrors {
         }
         for path in &settings.files {
             match Self::load(path) {
-                Ok(more) => more.addresses.into_iter().for_each(|(name, urls)| mirrors.offer(&name, urls)),
+                Ok(more) => {
+                    more.addresses.into_iter().for_each(|(name, urls)| mirrors.offer(&name, urls));
+                    more.snapshots.into_iter().for_each(|(name, template)| mirrors.offer_snapshot(&name, template));
+                }
                 Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
@@ -73,6 +88,9 @@ impl Mirrors {
         for (name, url) in [("debian", "http://ftp.debian.org/debian"), ("debian-security", "http://ftp.debian.org/debian-security")] {
             mirrors.offer(name, vec![Url::parse(url).expect("the text is a URL")]);
         }
+        for (name, template) in SNAPSHOTS {
+            mirrors.offer_snapshot(name, template.parse().expect("the text is a template"));
+        }
         Ok(mirrors)
     }
 
@@ -83,17 +101,37 @@ impl Mirrors {
         }
     }
 
+    /// Says where past states of an archive lie, unless that is known.
+    pub fn offer_snapshot(&mut self, name: &str, template: SnapshotTemplate) {
+        self.snapshots.entry(name.to_owned()).or_insert(template);
+    }
+
+    /// Where past states of an archive lie.
+    pub fn snapshot(&self, name: &str) -> Option<&SnapshotTemplate> {
+        self.snapshots.get(name)
+    }
+
     /// The addresses of an archive or repository, to be tried in turn.
     pub fn addresses(&self, name: &str) -> Result<&[Url], Error> {
         self.addresses.get(name).map(Vec::as_slice).ok_or_else(|| Error::NoMirror { archive: name.to_owned() })
     }
 
-    /// Reads the text of a `mirrors.toml`: `NAME = "URL"` or `NAME = ["URL", …]`.
+    /// Reads the text of a `mirrors.toml`: `NAME = "URL"` or `NAME = ["URL", …]`, and `NAME = "TEMPLATE"` in `[snapshot]`.
     pub fn parse(text: &str, origin: &str) -> Result<Self, Error> {
         let wrong = |problem: String| Error::Mirror { origin: origin.to_owned(), problem };
         let document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| wrong(error.message().to_owned()))?;
         let mut mirrors = Self::default();
         for (name, item) in document.iter() {
+            if let (SNAPSHOT_TABLE, Some(table)) = (name, item.as_table_like()) {
+                for (name, item) in table.iter() {
+                    let template = item.as_str().ok_or_else(|| wrong(format!("`{SNAPSHOT_TABLE}.{name}` must be a URL template")))?;
+                    let template: SnapshotTemplate = template.parse().map_err(|error| wrong(format!("{error}")))?;
+                    address(&template.at(Timestamp::UNIX_EPOCH))
+                        .map_err(|problem| wrong(format!("`{SNAPSHOT_TABLE}.{name}`: {problem}")))?;
+                    mirrors.offer_snapshot(name, template);
+                }
+                continue;
+            }
             let urls: Option<Vec<&str>> = match item {
                 Item::Value(Value::String(text)) => Some(vec![text.value()]),
                 Item::Value(Value::Array(array)) => array.iter().map(Value::as_str).collect(),

@@ -71,7 +71,7 @@ impl Suite<'_> {
     fn state_at(&self, base: &Url) -> Result<State, Error> {
         let directory = self.directory(base);
         let memory_path = self.cache.memory_path(&shown(&directory), self.source.steering.trust.as_str());
-        let before = self.cache.memory(&memory_path);
+        let before = if self.source.at.is_none() { self.cache.memory(&memory_path) } else { None };
         let from_cache = self.client.options().offline && base.scheme() != "file";
         let (raw, validators) = if from_cache {
             let Some(before) = &before else {

@@ -258,7 +258,9 @@ pub(super) fn elsewhere(pool: &mut Pool<'_>, unit: Unit) -> Vec<Elsewhere> {
                 .hidden_because(source, candidate)
                 .or_else(|| outdone.map(|best| Because::Priority { repo: pool.sources()[best].repo.clone() })),
         };
-        if !found.contains(&entry) {
+        // What a suite had before and has now is there twice; once as what it had is enough.
+        let same = |other: &Elsewhere| (&other.repo, &other.suite, &other.version) == (&entry.repo, &entry.suite, &entry.version);
+        if !(found.contains(&entry) || entry.because == Some(Because::TooYoung) && found.iter().any(same)) {
             found.push(entry);
         }
     }

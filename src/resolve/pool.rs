@@ -378,6 +378,9 @@ impl<'u> Pool<'u> {
         if !steering.supplies(name) {
             return Some(Because::RepoOnly);
         }
+        if self.sources[source].pinned.as_ref().is_some_and(|pinned| !pinned.contains(&package.sha256())) {
+            return Some(Because::TooYoung);
+        }
         let hold = self.problem.holds.iter().find(|hold| {
             let fits = |version: &str| hold.version.matches(version) || hold.version.matches(version::without_epoch(version));
             (hold.package.matches(name) || hold.package.matches(package.source())) && !fits(package.version())

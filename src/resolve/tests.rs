@@ -32,6 +32,7 @@ fn source(text: &str, repo: &str) -> Source {
         not_automatic: false,
         but_automatic_upgrades: false,
         security: false,
+        pinned: None,
     }
 }
 

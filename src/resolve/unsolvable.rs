@@ -112,6 +112,8 @@ pub enum Because {
     RepoOnly,
     /// The suite supplies only what is asked `from` it.
     NotAutomatic,
+    /// It is younger than packages must be, and no pin yet.
+    TooYoung,
     /// A hold in force keeps the package at other versions.
     Hold {
         /// The hold's package pattern.

@@ -40,6 +40,8 @@ pub struct Suite {
     pub files: ReleaseFiles,
     /// Whether each index is also there under its digest.
     pub by_hash: bool,
+    /// The clock to sign by, as in `20260101T000000`; now if empty.
+    pub signed_at: String,
 }
 
 impl Suite {
@@ -53,6 +55,7 @@ impl Suite {
             compressions: vec![Compression::Xz],
             files: ReleaseFiles::All,
             by_hash: false,
+            signed_at: String::new(),
         };
         for (name, value) in [("Origin", "Test"), ("Label", "Test"), ("Date", "Thu, 01 Jan 2026 00:00:00 UTC")] {
             suite = suite.field(name, value);
@@ -145,7 +148,7 @@ impl Suite {
         let mut text: String =
             fields.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name}: {value}\n")).collect();
         text += &format!("SHA256:\n{list}");
-        sign_release(&directory, &text, self.files, signer, SignOptions::default());
+        sign_release(&directory, &text, self.files, signer, SignOptions { at: &self.signed_at, ..SignOptions::default() });
     }
 }
 

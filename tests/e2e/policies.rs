@@ -1,8 +1,10 @@
 //! How much `lock` may move: only what has a security update, only what is old enough, only what was there on a day.
 
-use crate::fixture::{Archive, Project, needs};
+use crate::fixture::{Archive, Project, needs, pool_path};
 use pintree::testkit::deb::Package;
-use pintree::testkit::repo::Suite;
+use pintree::testkit::keys::Gpg;
+use pintree::testkit::repo::{Suite, add_deb};
+use pintree::testkit::server::Server;
 
 /// A program that has a library of its own source, which needs a C library; and something beside them.
 fn stable(version: &str) -> Vec<Package> {
@@ -81,4 +83,190 @@ fn a_security_update_takes_along_what_it_needs() {
             libapp 1.0 ► 1.0+deb1
             libc 1.0 ► 2.0
     ");
+}
+
+/// An archive whose past states can be read: each is a directory named by its moment, the present one is `now`.
+struct Past {
+    directory: tempfile::TempDir,
+    gpg: Gpg,
+    key: String,
+    server: Server,
+}
+
+/// The suites of every state, with the versions of `app` in them.
+type State<'a> = &'a [(&'a str, &'a [&'a str])];
+
+impl Past {
+    fn new() -> Self {
+        let gpg = Gpg::new();
+        let key = gpg.key_with("archive", "ed25519", "never", "20200101T000000");
+        let directory = tempfile::tempdir().unwrap();
+        let server = Server::start(directory.path());
+        Self { directory, gpg, key, server }
+    }
+
+    /// Publishes a state, made and signed at a moment.
+    fn publish(&self, name: &str, moment: &str, state: State<'_>) {
+        let moment: jiff::Timestamp = moment.parse().unwrap();
+        let until = moment + jiff::SignedDuration::from_hours(7 * 24);
+        let date = |moment: jiff::Timestamp| moment.strftime("%a, %d %b %Y %H:%M:%S UTC").to_string();
+        for (suite, versions) in state {
+            let base = self.directory.path().join(name);
+            let mut suite = Suite::new(suite).field("Date", &date(moment)).field("Valid-Until", &date(until)).packages("main", "armhf", "");
+            for version in *versions {
+                let package = Package::new("app", version).file("usr/share/app", 0o644, *version);
+                let stanza = add_deb(&base, &pool_path(&package), &package.control_paragraph(), &package.build());
+                suite = suite.packages("main", "armhf", &stanza);
+            }
+            suite.signed_at = moment.strftime("%Y%m%dT%H%M%S").to_string();
+            suite.write(&base, Some((&self.gpg, &self.key)));
+        }
+    }
+
+    /// A project that reads the present state, with `keys` among those of its repository.
+    fn project(&self, suites: &str, top: &str, keys: &str) -> Project {
+        let project = Project::empty();
+        let url = format!("{}/now", self.server.url());
+        let text = format!(
+            "arches = [\"armhf\"]\n{top}\n[repo.debian]\ndeb = \"{url}\"\nsuites = {suites}\ncomponents = [\"main\"]\nkey = \"keys/archive.asc\"\n{keys}\n\
+             [image.root]\nvariant = \"custom\"\npackages = [\"app\"]\n"
+        );
+        project.write("manifests/main.toml", &text);
+        std::fs::create_dir_all(project.path("keys")).unwrap();
+        self.gpg.export_to(&[&self.key], &project.path("keys/archive.asc"));
+        project
+    }
+}
+
+/// The locked version of `app`.
+fn version(project: &Project) -> String {
+    let lock = project.lockfile();
+    let line = lock.lines().find(|line| line.starts_with("version = \"")).unwrap();
+    line.split('"').nth(1).unwrap().to_owned()
+}
+
+#[test]
+fn a_past_moment_is_read_through_snapshots() {
+    needs!();
+    let past = Past::new();
+    let now = jiff::Timestamp::now().to_string();
+    past.publish("now", &now, &[("stable", &["3.0"])]);
+    past.publish("20260102T000000Z", "2026-01-01T18:00:00Z", &[("stable", &["1.0"])]);
+    past.publish("20260103T040506Z", "2026-01-03T00:00:00Z", &[("stable", &["2.0"])]);
+    let key = format!("snapshot = \"{}/{{timestamp}}/\"", past.server.url());
+    let project = past.project("[\"stable\"]", "", &key);
+    project.ok(&["lock"]);
+    let present = project.lockfile();
+
+    // Its Valid-Until has long passed, and it is older than what was seen last: neither is held against it.
+    let ran = project.ok(&["lock", "--upgrade", "--at", "2026-01-02"]);
+    insta::assert_snapshot!(ran.talk(), @"
+    Reading `debian` stable as of 2026-01-02 00:00 UTC
+     Locked lockfiles/main.lock
+            app 3.0 ► 1.0
+    ");
+    let record: serde_json::Value = serde_json::from_str(&project.read("_build/main.indexes.json")).unwrap();
+    assert_eq!(record[0]["at"], "2026-01-02T00:00:00Z");
+    assert_eq!(record[0]["date"], "2026-01-01T18:00:00Z");
+    assert_eq!(record[0]["sha256"].as_str().unwrap().len(), 64);
+    let old = project.lockfile();
+    assert!(!old.contains("snapshot") && !old.contains("2026"), "nothing of it is in the lockfile:\n{old}");
+    project.ok(&["lock", "--upgrade", "--at", "2026-01-03T05:05:06+01:00"]);
+    assert_eq!(version(&project), "2.0");
+    project.ok(&["lock", "--check"]);
+
+    // The present is as it was before.
+    project.ok(&["lock", "--upgrade"]);
+    assert_eq!(project.lockfile(), present);
+
+    project.run(&["lock", "--upgrade", "--at", "2026-01-04"]).exits(4);
+    project.run(&["lock", "--at", "2026-01-02"]).exits(2).says(&["--upgrade"]);
+    let wrong = project.run(&["lock", "--upgrade", "--at", "yesterday"]).exits(2);
+    insta::assert_snapshot!(wrong.talk(), @"
+    error: invalid value 'yesterday' for '--at <DATE>': write a day such as `2026-01-02`, or a time such as `2026-01-02T03:04:05Z`
+
+    For more information, try '--help'.
+    ");
+    let ahead = project.run(&["lock", "--upgrade", "--at", "9999-01-01"]).exits(2);
+    insta::assert_snapshot!(ahead.talk(), @"error: 9999-01-01T00:00:00Z has not come yet");
+    let text = project.read("manifests/main.toml").replace(&key, "");
+    project.write("manifests/main.toml", &text);
+    let none = project.run(&["lock", "--upgrade", "--at", "2026-01-02"]).exits(2);
+    insta::assert_snapshot!(none.talk(), @r#"
+    error: nothing says where past states of repository `debian` lie
+    hint: add `snapshot = "https://snapshot.example.org/debian/{timestamp}/"` to `[repo.debian]` in the manifest
+    "#);
+    assert_eq!(project.lockfile(), present);
+}
+
+#[test]
+fn a_named_archive_has_its_snapshot_in_the_mirror_settings() {
+    needs!();
+    let past = Past::new();
+    past.publish("2026-01-02", "2026-01-01T18:00:00Z", &[("stable", &["1.0"])]);
+    let project = past.project("[\"stable\"]", "", "");
+    let url = format!("\"{}/now\"", past.server.url());
+    let text = project.read("manifests/main.toml").replace(&url, "\"debian\"");
+    project.write("manifests/main.toml", &text);
+    project.write("mirrors.toml", &format!("[snapshot]\ndebian = \"{}/{{date}}\"\n", past.server.url()));
+    project.ok(&["lock", "--upgrade", "--at", "2026-01-02T12:00:00Z"]);
+    assert_eq!(version(&project), "1.0");
+}
+
+#[test]
+fn young_packages_wait_and_security_updates_do_not() {
+    needs!();
+    let past = Past::new();
+    let now = jiff::Timestamp::now();
+    let (age, suites) = (jiff::SignedDuration::from_hours(3 * 24), "[\"stable\", \"stable-security\"]");
+    // The day three days ago; and the next one, for a test that runs over midnight.
+    let day = |offset: i64| (now - age + jiff::SignedDuration::from_hours(24 * offset)).strftime("%Y-%m-%d").to_string();
+    let publish = |versions: &[&str], fixes: &[&str]| {
+        past.publish("now", &now.to_string(), &[("stable", versions), ("stable-security", fixes)]);
+    };
+    for name in [day(0), day(1)] {
+        past.publish(&name, &(now - age - age).to_string(), &[("stable", &["1.0"]), ("stable-security", &[])]);
+    }
+    publish(&["1.0", "2.0"], &[]);
+    let key = format!("snapshot = \"{}/{{date}}/\"", past.server.url());
+    let project = past.project(suites, "min-age = \"3d\"\n", &key);
+    let first = project.ok(&["lock"]);
+    assert!(first.stderr.contains("stable as of "), "{}", first.stderr);
+    assert_eq!(version(&project), "1.0");
+    project.ok(&["lock", "--upgrade"]).says(&["Unchanged"]);
+    publish(&["1.0", "2.0"], &["1.1"]);
+    project.ok(&["lock", "--upgrade"]);
+    assert_eq!(version(&project), "1.1", "a fix comes at once");
+
+    // What was taken on purpose stays, however young it is.
+    project.ok(&["lock", "--upgrade", "--min-age", "0d"]);
+    assert_eq!(version(&project), "2.0");
+    let young = project.lockfile();
+    for arguments in [&["lock"][..], &["lock", "--upgrade"], &["lock", "--only", "security"]] {
+        project.ok(arguments).says(&["Unchanged"]);
+    }
+    project.ok(&["lock", "--check"]);
+    assert_eq!(project.lockfile(), young);
+
+    // A request that only the young version meets is explained.
+    std::fs::remove_file(project.path("lockfiles/main.lock")).unwrap();
+    let text = project.read("manifests/main.toml").replace("\"app\"", "\"app (>= 2.0)\"");
+    project.write("manifests/main.toml", &text);
+    let refused = project.run(&["--quiet", "lock"]).exits(3);
+    insta::assert_snapshot!(refused.talk(), @"
+    error: cannot lock image `root` of `main` for armhf
+      caused by: no set of packages for armhf meets the requests
+      no version fits `app (>= 2.0)`
+        there is `app` 1.0 in `debian` (stable)
+        there is `app` 2.0 in `debian` (stable): it is younger than packages must be
+        there is `app` 1.1 in `debian` (stable-security)
+    hint: wait until `app` is old enough, or lower `min-age`
+    ");
+
+    // Without a snapshot there is a warning, and the present.
+    project.write("manifests/main.toml", &text.replace(&key, ""));
+    project
+        .ok(&["lock"])
+        .says(&["warning: repository `debian` has no `snapshot`, so packages come from its suites `stable` however young"]);
+    assert_eq!(version(&project), "2.0");
 }

@@ -19,6 +19,7 @@ fn source(mirrors: &Mirrors, archive: &str, suites: &[&str], key: &str) -> Sourc
             trust: Trust::Index,
         },
         bases: mirrors.addresses(archive).unwrap().to_vec(),
+        at: None,
         keys: KeyRing::load(&[KeySource::Builtin(key.to_owned())]).unwrap(),
     }
 }

@@ -58,6 +58,7 @@ impl Site {
                 trust: Trust::Index,
             },
             bases: vec![Url::parse(&self.server.url()).unwrap()],
+            at: None,
             keys: self.keys.clone(),
         }
     }
