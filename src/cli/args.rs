@@ -284,8 +284,8 @@ pub struct Verify {
 /// `pintree log`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The configured commit lists the scripts, in the order in which they ran. What they printed is in the logs of
-the machine that ran them, below `_build/logs`; a script that failed is shown last.
+Commits list the scripts in the order in which they ran: those of packages, then the image's own. What they
+printed is in the logs of the machine that ran them, below `_build/logs`; a script that failed is shown last.
 
 Examples:
   pintree log kiosk

@@ -30,7 +30,7 @@ fn image(log: &ImageLog, args: &args::Log, ui: &Ui) -> String {
             format!("{title}: {ran} {scripts}{of} in commit {}\n", &commit.to_hex()[..12])
         }
     };
-    if log.file.is_none() && !log.scripts.is_empty() {
+    if log.files.is_empty() && !log.scripts.is_empty() {
         text.push_str("what they printed is not here: the log is written where they run\n");
     }
     if ui.format() == Format::Markdown {
@@ -81,7 +81,7 @@ fn image_json(log: &ImageLog) -> Value {
         "image": log.image,
         "arch": log.architecture.deb_name(),
         "commit": log.commit.map(|commit| commit.to_hex()),
-        "log": log.file,
+        "logs": log.files,
         "scripts": scripts,
     })
 }

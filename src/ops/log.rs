@@ -1,7 +1,7 @@
 //! `pintree log`: which scripts ran for an image, and what they printed.
 //!
-//! The configured commit lists the scripts, so that is true wherever the commit came from. What they printed is in the
-//! log of the machine that ran them.
+//! Commits list the scripts, so that is true wherever they came from. What they printed is in the logs of the machine
+//! that ran them.
 
 use super::choice::Chosen;
 use super::{Choice, Error, Session, leftovers, lock};
@@ -20,10 +20,10 @@ pub struct ImageLog {
     pub image: String,
     /// Its architecture.
     pub architecture: Architecture,
-    /// The configured commit; none if there is none yet.
+    /// The image commit, else the configured one; none if there is none yet.
     pub commit: Option<Checksum>,
-    /// The file with what the last run printed, if it is there.
-    pub file: Option<PathBuf>,
+    /// The files with what the last run printed, as far as they are there.
+    pub files: Vec<PathBuf>,
     /// What ran, in order; then what the log has besides: a script that failed, and debconf.
     pub scripts: Vec<Script>,
 }
@@ -31,9 +31,9 @@ pub struct ImageLog {
 /// A script that ran.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Script {
-    /// The package, as `NAME:ARCH`; `debconf` for the answers of the manifest.
+    /// The package, as `NAME:ARCH`; `debconf` for the answers of the manifest, `image` for its own scripts.
     pub package: String,
-    /// The script and its arguments: `postinst configure`.
+    /// The script and its arguments: `postinst configure`; of the manifest's own the path.
     pub call: String,
     /// Whether the commit lists it.
     pub in_commit: bool,
@@ -63,20 +63,27 @@ pub fn log(session: &mut Session<'_>, choice: &Choice, package: Option<&str>) ->
                 // An architecture that the lockfile does not have is an error, as everywhere.
                 lockfile.iter_pins(image, architecture).map(drop)?;
                 let (commit, listed) = match &store {
-                    Some(store) => listed(store, &RefName::image(&manifest.name, image, architecture, Stage::Configured.as_str()))?,
+                    Some(store) => ran(store, |stage: Stage| RefName::image(&manifest.name, image, architecture, stage.as_str()))?,
                     None => (None, vec![]),
                 };
-                let name = format!("{}.configure.log", leftovers::image_name(&manifest.name, image, architecture));
-                let file = session.project.generated().join("logs").join(name);
-                let printed = read(&file)?;
-                let mut scripts = join(listed, printed.as_deref().unwrap_or_default());
+                let name = leftovers::image_name(&manifest.name, image, architecture);
+                let mut printed = String::new();
+                let mut files = vec![];
+                for step in ["configure", "seal"] {
+                    let file = session.project.generated().join("logs").join(format!("{name}.{step}.log"));
+                    if let Some(text) = read(&file)? {
+                        printed.push_str(&text);
+                        files.push(file);
+                    }
+                }
+                let mut scripts = join(listed, &printed);
                 scripts.retain(|script| package.is_none_or(|package| is_of(script, package)));
                 logs.push(ImageLog {
                     manifest: manifest.name.clone(),
                     image: image.clone(),
                     architecture: architecture.clone(),
                     commit,
-                    file: printed.is_some().then_some(file),
+                    files,
                     scripts,
                 });
             }
@@ -87,6 +94,14 @@ pub fn log(session: &mut Session<'_>, choice: &Choice, package: Option<&str>) ->
 
 fn is_of(script: &Script, package: &str) -> bool {
     script.package == package || script.package.split_once(':').is_some_and(|(name, _)| name == package)
+}
+
+/// The commit that lists the most scripts, and its list. An image commit of an older configured one tells nothing of the
+/// scripts that ran since.
+fn ran(store: &Repo, reference: impl Fn(Stage) -> RefName) -> Result<(Option<Checksum>, Vec<String>), Error> {
+    let (configured, packages) = listed(store, &reference(Stage::Configured))?;
+    let (sealed, all) = listed(store, &reference(Stage::Sealed))?;
+    Ok(if sealed.is_some() && all.starts_with(&packages) { (sealed, all) } else { (configured, packages) })
 }
 
 fn listed(store: &Repo, reference: &RefName) -> Result<(Option<Checksum>, Vec<String>), Error> {

@@ -105,6 +105,9 @@ fn an_image_has_what_the_manifest_adds() {
     assert!(!listed.contains("/usr/share/a/gone"), "{listed}");
     assert!(!project.ostree(&["ls", SEALED]).contains(".pintree"), "scripts are no part of the image");
     project.fsck();
+    let told = project.ok(&["log", "root", "image"]).stdout;
+    let [one, two] = ["image scripts/one.sh (exit status 0", "image scripts/two.sh (exit status 0"].map(|line| told.find(line));
+    assert!(one.is_some() && one < two, "{told}");
     project.ok(&["build"]).says(&["nothing to do"]);
 
     // What changed, and nothing else, is done again.
@@ -137,7 +140,7 @@ fn a_failing_script_of_the_user_says_what_it_said() {
         ran.says(&["the script `scripts/two.sh` failed: exit status 3", "no such luck", "hint: all that the scripts printed is in `"]);
     assert!(!ran.stderr.contains("\n    12\n"), "only the end is shown:\n{}", ran.stderr);
     let log = project.read("_build/logs/main.root.amd64.seal.log");
-    assert!(log.contains("==> scripts/two.sh\n1\n2\n"), "{log}");
+    assert!(log.contains("==> image scripts/two.sh\n1\n2\n"), "{log}");
     assert!(!project.refs("image").contains(&SEALED.to_owned()));
     project.write("scripts/two.sh", "echo no interpreter\n");
     project.run(&["build"]).exits(6).says(&["`scripts/two.sh` is neither a script that begins with `#!` nor a program"]);

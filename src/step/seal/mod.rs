@@ -124,8 +124,13 @@ fn seal(repo: &Repo, arguments: &Arguments) -> Result<Sealed, Error> {
         .with("pintree.overlays", Value::String(overlays))
         .with("pintree.settings", Value::String(settings))
         .with("pintree.user-scripts", Value::String(scripts));
-    if let Some(scripts) = configured.metadata.get(SCRIPTS) {
-        commit = commit.with(SCRIPTS, scripts.clone());
+    let mut ran = match configured.metadata.get(SCRIPTS) {
+        Some(Value::Strings(scripts)) => scripts.clone(),
+        _ => vec![],
+    };
+    ran.extend(arguments.scripts.iter().map(|path| scripts::title(path)));
+    if !ran.is_empty() {
+        commit = commit.with(SCRIPTS, Value::Strings(ran));
     }
     if let Some(kernel) = kernels.last() {
         // What `ostree commit --bootable` adds.

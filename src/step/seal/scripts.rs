@@ -14,6 +14,11 @@ use std::path::Path;
 /// Where a script stands while it runs; nothing of it stays.
 const PLACE: &str = ".pintree";
 
+/// How a script is called in logs and in the commit's list; packages have an architecture in the place of the first word.
+pub(super) fn title(path: &Path) -> String {
+    format!("image {}", path.display())
+}
+
 /// Runs all scripts, and gives the digest of what they are.
 pub(super) fn run(root: &mut Root<'_>, meta: Checksum, arguments: &Arguments) -> Result<String, Error> {
     let mut digest = sha2::Sha256::new();
@@ -73,7 +78,7 @@ fn one(sandbox: &Sandbox, mounted: &sandbox::Root, log: &mut Log, arguments: &Ar
         input: None,
         limits: Limits::default(),
     };
-    let ended = log.run::<Error>(&path.to_string_lossy(), sandbox, mounted, &command)?;
+    let ended = log.run::<Error>(&title(path), sandbox, mounted, &command)?;
     mounted.remove(&file)?;
     mounted.remove(PLACE)?;
     if ended == Ended::Exit(0) {
