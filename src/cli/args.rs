@@ -201,8 +201,11 @@ pub struct Lock {
     /// Take only packages that are so old, security updates apart: a number and `h`, `d` or `w`
     #[arg(long, value_name = "AGE", value_parser = age, conflicts_with = "at")]
     pub min_age: Option<Duration>,
-    /// Only compare manifest and lockfile; exit 1 with the reasons when the lockfile is stale
-    #[arg(long, conflicts_with_all = ["upgrade", "upgrade_package", "only", "at", "min_age", "dry_run"])]
+    /// Let architectures differ where one has an update that another one has not yet
+    #[arg(long)]
+    pub allow_skew: bool,
+    /// Only compare manifest and lockfile; exit 1 with the reasons when the lockfile is stale or a hold has run out
+    #[arg(long, conflicts_with_all = ["upgrade", "upgrade_package", "only", "at", "min_age", "allow_skew", "dry_run"])]
     pub check: bool,
     /// Say what would change, and write nothing
     #[arg(long)]

@@ -3,8 +3,9 @@
 use super::args::{Format, Global, Lock, Only};
 use super::ui::Ui;
 use super::{Exit, args};
-use crate::ops::lock::{Locked, Options, Upgrade};
+use crate::ops::lock::{Checked, Locked, Options, Upgrade};
 use crate::ops::{Error, lock};
+use crate::pkg::Hold;
 use serde_json::{Value, json};
 
 /// Runs the verb.
@@ -23,6 +24,7 @@ pub fn run(global: &Global, args: &Lock, ui: &mut Ui) -> Result<Exit, Error> {
         upgrade,
         at: args.at,
         min_age: args.min_age,
+        allow_skew: args.allow_skew,
         dry_run: args.dry_run || global.is_locked(),
         lockfile: args.lockfile.clone(),
     };
@@ -41,10 +43,11 @@ pub fn run(global: &Global, args: &Lock, ui: &mut Ui) -> Result<Exit, Error> {
 }
 
 fn check(global: &Global, args: &Lock, ui: &mut Ui) -> Result<Exit, Error> {
-    let stale = lock::check(&mut super::session(global, ui), &args.manifests)?;
+    let Checked { stale, expired } = lock::check(&mut super::session(global, ui), &args.manifests)?;
     if ui.format() == args::Format::Json {
         let rows: Vec<Value> = stale.iter().map(|stale| json!({"lockfile": stale.lockfile, "reasons": stale.reasons})).collect();
-        ui.result(&super::pretty(&json!({"stale": rows})));
+        let holds: Vec<Value> = expired.iter().map(|expired| hold(&expired.manifest, &expired.hold)).collect();
+        ui.result(&super::pretty(&json!({"stale": rows, "expired_holds": holds})));
     }
     for stale in &stale {
         ui.always(&format!("`{}` is stale:", stale.lockfile.display()));
@@ -52,12 +55,23 @@ fn check(global: &Global, args: &Lock, ui: &mut Ui) -> Result<Exit, Error> {
             ui.always(&format!("  {reason}"));
         }
     }
-    if stale.is_empty() {
+    expired.iter().for_each(|expired| ui.always(&expired.to_string()));
+    if !stale.is_empty() {
+        ui.always("hint: run `pintree lock`");
+    }
+    if !expired.is_empty() {
+        ui.always("hint: give the hold a later `until`, or remove it and run `pintree lock --upgrade-package` on what it held");
+    }
+    if stale.is_empty() && expired.is_empty() {
         ui.note("every lockfile fits its manifest");
         return Ok(Exit::Done);
     }
-    ui.always("hint: run `pintree lock`");
     Ok(Exit::Findings)
+}
+
+fn hold(manifest: &str, hold: &Hold) -> Value {
+    let (package, version) = (hold.package.as_str(), hold.version.as_str());
+    json!({"manifest": manifest, "package": package, "version": version, "reason": hold.reason, "until": hold.until})
 }
 
 /// The whole set of each image, as design and documentation promise it to programs.
@@ -92,9 +106,12 @@ fn images(locked: &[Locked]) -> Result<Value, Error> {
 }
 
 fn tell(one: &Locked, dry_run: bool, ui: &mut Ui) {
+    // A fix that is kept out is said even where nothing else is.
+    one.blocked.iter().filter(|blocked| blocked.security).for_each(|blocked| ui.warn(&blocked.to_string()));
     let path = one.path.display().to_string();
     if one.change.same_pins() && !one.written {
         ui.status("Unchanged", &path);
+        told_besides(one, ui);
         return;
     }
     ui.status(if dry_run { "Would lock" } else { "Locked" }, &path);
@@ -106,9 +123,17 @@ fn tell(one: &Locked, dry_run: bool, ui: &mut Ui) {
                 ui.note(&format!("           image {image} for {arch}: {count} packages"));
             }
         }
+        told_besides(one, ui);
         return;
     }
     for line in one.change.brief().lines() {
         ui.note(&format!("           {line}"));
     }
+    told_besides(one, ui);
+}
+
+/// What did not change although something newer is there.
+fn told_besides(one: &Locked, ui: &mut Ui) {
+    one.lagging.iter().for_each(|lagging| ui.note(&format!("           {lagging}")));
+    one.blocked.iter().filter(|blocked| !blocked.security).for_each(|blocked| ui.note(&format!("           {blocked}")));
 }

@@ -91,6 +91,20 @@ impl Universe {
         repos
     }
 
+    /// The listings that could take a pin's place in an image of architecture `native`: of the same name and place in it,
+    /// from suites and repositories that supply it unasked. Holds and priorities are the resolver's part.
+    pub fn installable<'u>(&'u self, native: &Architecture, pin: &Pin) -> impl Iterator<Item = Listing<'u>> {
+        let (native, own) = (native.clone(), pin.architecture.clone());
+        let is_native = move |architecture: &Architecture| *architecture == native || architecture.is_independent();
+        self.listings(&pin.name).filter(move |listing| {
+            let (source, package) = (listing.source, listing.package);
+            let other = package.architecture();
+            let young = source.pinned.as_ref().is_some_and(|pinned| !pinned.contains(&package.sha256()));
+            let same = *other == own || is_native(other) && is_native(&own);
+            same && !young && !source.not_automatic && source.steering.supplies(package.name())
+        })
+    }
+
     /// For each package, pinned once or several times, the newest version that suites of security updates list, where that
     /// is newer than every pin of it; in the form of a pin.
     ///
@@ -106,17 +120,13 @@ impl Universe {
                 *known = pin;
             }
         }
-        let update = |((name, foreign), pin): (&(&str, Option<&Architecture>), &&Pin)| {
-            let fits = |other: &Architecture| foreign.map_or_else(|| is_native(other), |foreign| other == foreign);
-            let listed = self.listings(name).filter(|listing| {
-                let source = listing.source;
-                source.security && !source.not_automatic && source.steering.supplies(name) && fits(listing.package.architecture())
-            });
+        let update = |pin: &&Pin| {
+            let listed = self.installable(native, pin).filter(|listing| listing.source.security);
             let package = listed.map(|listing| listing.package).max_by(|a, b| version::compare(a.version(), b.version()))?;
             let (architecture, version) = (package.architecture().clone(), package.version().to_owned());
             version::compare(&version, &pin.version).is_gt().then(|| Pin { architecture, version, ..(*pin).clone() })
         };
-        newest.iter().filter_map(update).collect()
+        newest.values().filter_map(update).collect()
     }
 
     /// Names that are close to `name`, closest first, for "did you mean".

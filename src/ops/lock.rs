@@ -1,17 +1,16 @@
 //! `pintree lock`: read the repositories, solve every image, write the lockfile, say what changed.
 
-use super::indexes::Indexes;
-use super::moment::Moment;
-use super::preferences::Known;
-use super::{Error, Session, Stale, ids, local, steering};
+pub use super::blocked::Blocked;
+pub use super::holds::Expired;
+pub use super::lagging::Lagging;
+
+use super::solve::{Solved, solve};
+use super::{Error, Session, Stale, holds, ids, steering};
 use crate::diff::{self, Comparison, Facts};
-use crate::lock::{self, Lockfile, Parts, Place, Steering};
+use crate::lock::{self, Lockfile, Steering};
 use crate::manifest::{self, Manifest};
-use crate::pkg::{Architecture, Hold, Pin};
-use crate::resolve::{self, Chosen, Problem, SolvedBy};
-use crate::util::fs::write_if_changed;
+use crate::pkg::Pin;
 use jiff::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -28,6 +27,8 @@ pub struct Options {
     pub at: Option<Timestamp>,
     /// How old packages must be, security updates apart; what the manifest says if `None`.
     pub min_age: Option<Duration>,
+    /// Let architectures differ where one has an update that another one has not yet.
+    pub allow_skew: bool,
     /// The file to write in place of `lockfiles/NAME.lock`.
     pub lockfile: Option<PathBuf>,
 }
@@ -72,6 +73,10 @@ pub struct Locked {
     pub written: bool,
     /// Whether there was no lockfile before.
     pub fresh: bool,
+    /// What holds keep out; security updates first.
+    pub blocked: Vec<Blocked>,
+    /// What one architecture has and another one has not yet.
+    pub lagging: Vec<Lagging>,
 }
 
 /// The manifests that `paths` name, or all of the project.
@@ -97,25 +102,35 @@ pub fn lock(session: &mut Session<'_>, options: &Options) -> Result<Vec<Locked>,
         if let (Upgrade::Packages(names), Some(old)) = (&options.upgrade, &old) {
             refuse_unknown(names, old)?;
         }
-        let lockfile = solve(session, manifest, old.as_ref(), options)?;
+        let Solved { lockfile, blocked, lagging } = solve(session, manifest, old.as_ref(), options)?;
         let change = diff::compare(&manifest.name, old.as_ref(), Some(&lockfile), &Facts::default());
         let written = !options.dry_run && save(&lockfile, &path)?;
-        done.push(Locked { manifest: manifest.name.clone(), path, lockfile, change, written, fresh: old.is_none() });
+        done.push(Locked { manifest: manifest.name.clone(), path, lockfile, change, written, fresh: old.is_none(), blocked, lagging });
     }
     Ok(done)
 }
 
-/// Compares manifests with their lockfiles, offline; gives those that do not fit.
-pub fn check(session: &mut Session<'_>, paths: &[PathBuf]) -> Result<Vec<Stale>, Error> {
-    let mut stale = vec![];
+/// What [`check`] finds.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// Lockfiles that do not fit their manifests.
+    pub stale: Vec<Stale>,
+    /// Holds whose last day is over.
+    pub expired: Vec<Expired>,
+}
+
+/// Compares manifests with their lockfiles, offline, and holds with the day.
+pub fn check(session: &mut Session<'_>, paths: &[PathBuf]) -> Result<Checked, Error> {
+    let mut checked = Checked::default();
     for manifest in manifests(session, paths)? {
+        checked.expired.extend(holds::expired(session, &manifest));
         let lockfile = session.project.lockfile(&manifest.name);
         let reasons = check_one(session, &manifest)?.1;
         if !reasons.is_empty() {
-            stale.push(Stale { lockfile, reasons });
+            checked.stale.push(Stale { lockfile, reasons });
         }
     }
-    Ok(stale)
+    Ok(checked)
 }
 
 /// A manifest's lockfile, if there is one, and why it does not fit the manifest.
@@ -140,7 +155,7 @@ pub fn current(session: &mut Session<'_>, manifest: &Manifest, locked: bool) -> 
         Some(old) if stale.reasons.is_empty() => Ok(old),
         _ if locked => Err(Error::Stale { stale }),
         old => {
-            let lockfile = solve(session, manifest, old.as_ref(), &Options::default())?;
+            let lockfile = solve(session, manifest, old.as_ref(), &Options::default())?.lockfile;
             if save(&lockfile, &path)? {
                 session.talk.status("Locked", &path.display().to_string());
             }
@@ -191,109 +206,6 @@ fn refuse_unknown(names: &[String], old: &Lockfile) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// Solves every image of a manifest, each architecture alone.
-fn solve(session: &mut Session<'_>, manifest: &Manifest, old: Option<&Lockfile>, options: &Options) -> Result<Lockfile, Error> {
-    let upgrade = &options.upgrade;
-    let moment = match (options.at, options.min_age.or(manifest.min_age)) {
-        (Some(at), _) => Moment::At(at),
-        (None, Some(age)) if !age.is_zero() => Moment::Aged(age),
-        (None, _) => Moment::Now,
-    };
-    let steering = steering::of_manifest(&session.project, manifest)?;
-    let holds = active_holds(session, manifest);
-    let mut indexes = Indexes::read(session, manifest, moment)?;
-    if let Some(old) = old {
-        local::refuse_changed(indexes.locals(), old, |pin| upgrade.moves(pin))?;
-    }
-    let mut pins: BTreeMap<(String, Architecture), Vec<Pin>> = BTreeMap::new();
-    let mut places: BTreeMap<Pin, Vec<Place>> = BTreeMap::new();
-    for architecture in architectures(manifest) {
-        let universe = indexes.universe(session, manifest, &architecture, old)?;
-        let mut known = Known::new(manifest, &architecture, old, upgrade);
-        for image in manifest.images_parents_first() {
-            if !image.arches.contains(&architecture) {
-                continue;
-            }
-            if session.interrupt.is_raised() {
-                return Err(Error::Interrupted);
-            }
-            let resolved = manifest.flatten(&image.name).expect("the image is one of the manifest's");
-            let requests: Vec<_> = resolved.requests(&architecture).into_iter().cloned().collect();
-            let files = indexes.files(session, &architecture, &requests)?;
-            let preferences = known.preferences(&image.name);
-            let updates = match upgrade {
-                Upgrade::Security => universe.security_updates(&architecture, preferences.iter().flat_map(|preference| &preference.pins)),
-                _ => vec![],
-            };
-            let problem = Problem {
-                universe: &universe,
-                native: architecture.clone(),
-                foreign: manifest.foreign_arches.iter().filter(|arch| **arch != architecture).cloned().collect(),
-                requests,
-                steering: resolved.steering(&architecture),
-                holds: holds.clone(),
-                preferences,
-                updates,
-                files: &|path| files.owners(path),
-            };
-            let solution = resolve::resolve(&problem).map_err(|error| Error::resolve(error, manifest, &image.name, &architecture))?;
-            let by = match solution.by {
-                SolvedBy::Kept => "the old pins",
-                SolvedBy::Walk => "apt's order",
-                SolvedBy::Complete => "the complete solver",
-            };
-            let count = solution.packages.len();
-            session.talk.detail("Solved", &format!("{}/{} for {architecture}: {count} packages by {by}", manifest.name, image.name));
-            for chosen in &solution.packages {
-                places.entry(chosen.pin.clone()).or_insert_with(|| places_of(chosen));
-            }
-            known.solved(&image.name, solution.pins());
-        }
-        pins.extend(known.into_solved().into_iter().map(|(image, solved)| ((image, architecture.clone()), solved)));
-    }
-    record(session, manifest, &indexes)?;
-    let ids = old.map(|old| ids::kept(manifest, old.ids())).unwrap_or_default();
-    let mut parts = Parts { steering, ids, pins, ..Parts::default() };
-    lock::settle_repositories(&mut parts, old, |pin| places.get(pin).cloned().unwrap_or_default());
-    Lockfile::build(parts, old).map_err(|source| Error::Contradiction { manifest: manifest.name.clone(), source })
-}
-
-/// Keeps what identifies the indexes beside the build: it changes daily, so it has no place in the lockfile.
-fn record(session: &Session<'_>, manifest: &Manifest, indexes: &Indexes) -> Result<(), Error> {
-    let path = session.project.generated().join(format!("{}.indexes.json", manifest.name));
-    let text = format!("{:#}\n", indexes.record());
-    let written = std::fs::create_dir_all(session.project.generated()).and_then(|()| write_if_changed(&path, text.as_bytes()));
-    written.map(drop).map_err(|source| Error::Io { doing: "write", path, source })
-}
-
-fn places_of(chosen: &Chosen) -> Vec<Place> {
-    chosen.repos.iter().zip(&chosen.paths).map(|(repo, path)| Place { repo: repo.clone(), path: path.clone() }).collect()
-}
-
-/// Every architecture that an image is built for, in manifest order.
-fn architectures(manifest: &Manifest) -> Vec<Architecture> {
-    let mut seen = BTreeSet::new();
-    manifest.images.values().flat_map(|image| &image.arches).chain(&manifest.arches).for_each(|arch| {
-        seen.insert(arch.clone());
-    });
-    let used = |arch: &&Architecture| manifest.images.values().any(|image| image.arches.contains(arch));
-    let listed: Vec<Architecture> = manifest.arches.iter().filter(used).cloned().collect();
-    let further = seen.into_iter().filter(|arch| used(&arch) && !listed.contains(arch));
-    listed.iter().cloned().chain(further).collect()
-}
-
-/// The holds in force today; one that has run out is told.
-fn active_holds(session: &mut Session<'_>, manifest: &Manifest) -> Vec<Hold> {
-    let today = jiff::Timestamp::try_from(session.now).map(|now| now.strftime("%Y-%m-%d").to_string()).unwrap_or_default();
-    let (active, expired): (Vec<Hold>, Vec<Hold>) =
-        manifest.holds.iter().cloned().partition(|hold| hold.until.as_ref().is_none_or(|until| *until >= today));
-    for hold in expired {
-        let until = hold.until.unwrap_or_default();
-        session.talk.warn(&format!("the hold on `{}` ran out on {until} and holds nothing any more", hold.package));
-    }
-    active
 }
 
 /// Everything that `manifest` says about the solver, for those who compare lockfiles.

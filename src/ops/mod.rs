@@ -5,6 +5,7 @@
 
 mod additions;
 pub mod bisect;
+mod blocked;
 pub mod build;
 mod choice;
 mod database;
@@ -17,8 +18,10 @@ mod fields;
 pub mod gc;
 pub mod git;
 pub mod graph;
+mod holds;
 mod ids;
 mod indexes;
+mod lagging;
 mod leftovers;
 mod local;
 pub mod lock;
@@ -30,6 +33,7 @@ mod project;
 mod reasons;
 pub mod rebuild;
 mod scratch;
+mod solve;
 mod steering;
 mod targets;
 mod transition;

@@ -63,6 +63,11 @@ impl Project {
         self.root.join("_build")
     }
 
+    /// Which Release files the lockfile of the manifest called `name` was last made from.
+    pub fn indexes_record(&self, name: &str) -> PathBuf {
+        self.generated().join(format!("{name}.indexes.json"))
+    }
+
     /// The OSTree repository.
     pub fn store(&self) -> PathBuf {
         self.generated().join("ostree")

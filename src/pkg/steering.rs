@@ -1,6 +1,6 @@
 //! What steers the solver, in manifest words: the same values stand in a manifest and in its lockfile.
 
-use super::Glob;
+use super::{Glob, version};
 
 /// What a repository's signature covers (design section 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -107,6 +107,18 @@ pub struct ImageSteering {
     pub recommends: bool,
     /// Packages that must not come in, as name globs.
     pub exclude: Vec<Glob>,
+}
+
+impl Hold {
+    /// Tells whether the hold is about a package.
+    pub fn names(&self, package: &str, source: &str) -> bool {
+        self.package.matches(package) || self.package.matches(source)
+    }
+
+    /// Tells whether the hold lets a version in; it is tried with and without the epoch.
+    pub fn allows(&self, text: &str) -> bool {
+        self.version.matches(text) || self.version.matches(version::without_epoch(text))
+    }
 }
 
 /// A `[[hold]]`: a package or source that stays inside a version pattern.

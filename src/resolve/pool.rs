@@ -381,10 +381,13 @@ impl<'u> Pool<'u> {
         if self.sources[source].pinned.as_ref().is_some_and(|pinned| !pinned.contains(&package.sha256())) {
             return Some(Because::TooYoung);
         }
-        let hold = self.problem.holds.iter().find(|hold| {
-            let fits = |version: &str| hold.version.matches(version) || hold.version.matches(version::without_epoch(version));
-            (hold.package.matches(name) || hold.package.matches(package.source())) && !fits(package.version())
-        })?;
+        if let Some(ceiling) = self.problem.ceilings.get(package.source())
+            && version::compare(package.source_version(), ceiling).is_gt()
+        {
+            return Some(Because::Lagging { version: ceiling.clone() });
+        }
+        let mut holds = self.problem.holds.iter();
+        let hold = holds.find(|hold| hold.names(name, package.source()) && !hold.allows(package.version()))?;
         let (package, version) = (hold.package.to_string(), hold.version.to_string());
         Some(Because::Hold { package, version, reason: hold.reason.clone() })
     }

@@ -2,6 +2,7 @@
 
 use crate::index::Universe;
 use crate::pkg::{Architecture, Hold, ImageSteering, Pin, Request};
+use std::collections::BTreeMap;
 
 /// One image for one architecture.
 #[derive(Clone)]
@@ -18,6 +19,8 @@ pub struct Problem<'a> {
     pub steering: ImageSteering,
     /// The holds in force; who asks knows the date.
     pub holds: Vec<Hold>,
+    /// Versions that source packages do not go beyond, because another architecture has nothing newer yet.
+    pub ceilings: BTreeMap<String, String>,
     /// What is to be kept, most important first: the old lock's pins, the extended image's, the other images' by name.
     ///
     /// `--upgrade` gives no old pins; `--upgrade-package P` gives them all but P's.
@@ -38,6 +41,7 @@ impl<'a> Problem<'a> {
             requests: Vec::new(),
             steering: ImageSteering::default(),
             holds: Vec::new(),
+            ceilings: BTreeMap::new(),
             preferences: Vec::new(),
             updates: Vec::new(),
             files: &|_| Vec::new(),

@@ -114,6 +114,11 @@ pub enum Because {
     NotAutomatic,
     /// It is younger than packages must be, and no pin yet.
     TooYoung,
+    /// Another architecture has no newer version of its source package yet.
+    Lagging {
+        /// The version that all have.
+        version: String,
+    },
     /// A hold in force keeps the package at other versions.
     Hold {
         /// The hold's package pattern.

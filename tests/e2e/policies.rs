@@ -270,3 +270,113 @@ fn young_packages_wait_and_security_updates_do_not() {
         .says(&["warning: repository `debian` has no `snapshot`, so packages come from its suites `stable` however young"]);
     assert_eq!(version(&project), "2.0");
 }
+
+/// `app` and `other` on two architectures.
+fn twice(app: &[(&str, &str)], other: &str) -> Vec<Package> {
+    let app = app.iter().map(|(arch, version)| Package::new("app", version).arch(arch).file("usr/bin/app", 0o755, *version));
+    let other = ["armhf", "amd64"].map(|arch| Package::new("other", other).arch(arch).file("usr/bin/other", 0o755, other));
+    app.chain(other).collect()
+}
+
+#[test]
+fn what_one_architecture_lacks_waits_and_nothing_else_does() {
+    needs!();
+    let both = [("armhf", "1.0"), ("amd64", "1.0")];
+    let archive = Archive::new(&twice(&both, "1.0"));
+    archive.publish_suite(&[], called("stable-security"));
+    let project = Project::with_arches(&archive, &["armhf", "amd64"], IMAGE);
+    let manifest = project.read("manifests/main.toml").replace("[\"stable\"]", "[\"stable\", \"stable-security\"]");
+    project.write("manifests/main.toml", &manifest);
+    project.ok(&["lock"]);
+
+    let ahead = [("armhf", "1.0"), ("amd64", "1.0"), ("amd64", "1.1")];
+    archive.publish(&twice(&ahead, "1.1"));
+    let waits = project.ok(&["lock", "--upgrade"]);
+    insta::assert_snapshot!(waits.talk(), @"
+    Reading `debian` stable, stable-security
+     Locked lockfiles/main.lock
+            other 1.0 ► 1.1
+            app waits at 1.0: armhf has no 1.1 yet
+    ");
+    let in_step = project.lockfile();
+    project.ok(&["lock"]).says(&["Unchanged"]);
+    // A fresh lockfile is in step, too; unless somebody wants it otherwise, and then it stays so.
+    std::fs::remove_file(project.path("lockfiles/main.lock")).unwrap();
+    project.ok(&["lock"]).says(&["app waits at 1.0: armhf has no 1.1 yet"]);
+    assert_eq!(project.lockfile(), in_step);
+    let skewed = project.ok(&["lock", "--upgrade", "--allow-skew"]);
+    insta::assert_snapshot!(skewed.talk(), @"
+    Reading `debian` stable, stable-security
+     Locked lockfiles/main.lock
+            app 1.0 ► 1.0, 1.1
+            app differs: 1.0 in root (armhf); 1.1 in root (amd64)
+    ");
+    for arguments in [&["lock"][..], &["lock", "--upgrade"]] {
+        project.ok(arguments).says(&["Unchanged"]);
+    }
+    // The builder has caught up.
+    project.write("lockfiles/main.lock", &in_step);
+    archive.publish(&twice(&[("armhf", "1.1"), ("amd64", "1.1")], "1.1"));
+    let moved = project.ok(&["lock", "--upgrade"]);
+    insta::assert_snapshot!(moved.talk(), @"
+    Reading `debian` stable, stable-security
+     Locked lockfiles/main.lock
+            app 1.0 ► 1.1
+    ");
+
+    // A fix does not wait.
+    let fix = Package::new("app", "1.1+deb1").arch("amd64").file("usr/bin/app", 0o755, "fixed");
+    archive.publish_suite(&[fix], called("stable-security"));
+    let fixed = project.ok(&["lock", "--upgrade"]);
+    insta::assert_snapshot!(fixed.talk(), @"
+    Reading `debian` stable, stable-security
+     Locked lockfiles/main.lock
+            app 1.1 ► 1.1, 1.1+deb1
+            app differs: 1.1 in root (armhf); 1.1+deb1 in root (amd64)
+            app stays at 1.1 on armhf, which has no 1.1+deb1 yet (a security update does not wait)
+    ");
+}
+
+#[test]
+fn a_hold_tells_what_it_keeps_out() {
+    needs!();
+    let archive = Archive::new(&stable("1.0"));
+    archive.publish_suite(&[], called("stable-security"));
+    let hold = |until: &str| {
+        format!("{IMAGE}\n[[hold]]\npackage = \"lib*\"\nversion = \"1.0\"\nreason = \"https://bugs.example.com/412\"\nuntil = {until}\n")
+    };
+    let project = project(&archive, &hold("9999-12-31"));
+    project.ok(&["lock"]);
+    project.ok(&["lock", "--check"]);
+    archive.publish(&stable("1.0").into_iter().chain(stable("2.0")).collect::<Vec<_>>());
+    let fix = Package::new("libapp", "1.0+deb1").arch("armhf").depends("libc").file("usr/lib/lib.so", 0o644, "fixed");
+    archive.publish_suite(&[fix], called("stable-security"));
+    let held = project.ok(&["lock", "--upgrade"]);
+    insta::assert_snapshot!(held.talk(), @"
+       Reading `debian` stable, stable-security
+    warning: a hold keeps a security update of `libapp` out: 1.0 is locked, 1.0+deb1 is in `debian` (stable-security); https://bugs.example.com/412; until 9999-12-31
+        Locked lockfiles/main.lock
+               app 1.0 ► 2.0
+               other 1.0 ► 2.0
+               a hold keeps an update of `libc` out: 1.0 is locked, 2.0 is in `debian` (stable); https://bugs.example.com/412; until 9999-12-31
+    ");
+    // It is said again where nothing moves, and where little may be said.
+    project.ok(&["--quiet", "lock"]).says(&["warning: a hold keeps a security update of `libapp` out"]);
+
+    // A hold that has run out is a finding, with what to do.
+    let text = project.read("manifests/main.toml").replace("9999-12-31", "2020-01-01");
+    project.write("manifests/main.toml", &text);
+    let over = project.ok(&["lock", "--dry-run"]).stderr;
+    assert!(over.starts_with("warning: `main`: the hold on `lib*` at `1.0` ran out on 2020-01-01"), "{over}");
+    project.ok(&["lock", "--upgrade"]);
+    let check = project.run(&["lock", "--check"]).exits(1);
+    insta::assert_snapshot!(check.talk(), @"
+    `main`: the hold on `lib*` at `1.0` ran out on 2020-01-01 and holds nothing any more (https://bugs.example.com/412)
+    hint: give the hold a later `until`, or remove it and run `pintree lock --upgrade-package` on what it held
+    ");
+    let json = project.run(&["lock", "--check", "--format", "json"]).exits(1).json();
+    assert_eq!(json["stale"].as_array().unwrap().len(), 0);
+    assert_eq!(json["expired_holds"][0]["until"], "2020-01-01");
+    // A build does not fail from one day to the next.
+    project.ok(&["--locked", "ninja"]);
+}

@@ -66,7 +66,7 @@ fn a_hold_stops_an_upgrade_until_its_day() {
     project.ok(&["lock", "--upgrade"]).says(&["Unchanged"]);
     let manifest = project.read("manifests/main.toml").replace("9999-12-31", "2020-01-01");
     project.write("manifests/main.toml", &manifest);
-    project.ok(&["lock", "--upgrade"]).says(&["warning: the hold on `one` ran out on 2020-01-01", "one 1.0 ► 1.1"]);
+    project.ok(&["lock", "--upgrade"]).says(&["warning: `main`: the hold on `one` at `1.0` ran out on 2020-01-01", "one 1.0 ► 1.1"]);
     // A hold on what is gone has no solution, and the hold is named.
     archive.publish(&[universe::one("1.1")]);
     project.write("manifests/main.toml", &manifest.replace("2020-01-01", "9999-12-31"));
