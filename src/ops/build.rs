@@ -1,7 +1,7 @@
 //! `pintree build`: lock if allowed and needed, write the build file, run ninja, tell what came out.
 
 use super::work::Work;
-use super::{Choice, Error, Project, Session, network};
+use super::{Choice, Error, Project, Session, leftovers, network};
 use crate::ninja::{self, Layout};
 use crate::pkg::{Architecture, Sha256};
 pub use crate::plan::Stage;
@@ -111,6 +111,7 @@ pub fn build(session: &mut Session<'_>, options: &Options) -> Result<Report, Err
     let generated = session.project.generated();
     create_directory(&generated)?;
     let guard = exclusive(session, &generated)?;
+    leftovers::clear(&generated)?;
     let store = Repo::init(&session.project.store())?;
     let site = Site::of(&session.project);
     let mut outcomes = vec![];

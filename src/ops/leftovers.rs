@@ -16,16 +16,16 @@ const DIRECTORIES: [&str; 4] = ["ids", "logs", "stages", "work"];
 /// the project that an update or a search will make again.
 const SITES: [&str; 3] = ["bisect", "bot", "verify"];
 
-/// Whether a run has taken a directory for itself.
-fn is_held(directory: &Path) -> bool {
-    std::fs::File::open(directory.join("lock")).is_ok_and(|file| file.try_lock().is_err())
+/// Whether a run has locked a file or directory. The kernel drops the lock when the run ends, however that is.
+fn is_held(path: &Path) -> bool {
+    std::fs::File::open(path).is_ok_and(|file| file.try_lock().is_err())
 }
 
 /// What lies there of images that are not among `images`, and what a rebuild has left; sorted. A name that is no image's
 /// stays.
 pub fn unnamed(generated: &Path, images: &HashSet<String>) -> Result<Vec<PathBuf>, Error> {
     let mut found = vec![];
-    found.extend(SITES.iter().map(|name| generated.join(name)).filter(|path| path.exists() && !is_held(path)));
+    found.extend(SITES.iter().map(|name| generated.join(name)).filter(|path| path.exists() && !is_held(&path.join("lock"))));
     for directory in DIRECTORIES {
         for (path, name) in entries(&generated.join(directory))? {
             if image_of(&name).is_some_and(|image| !images.contains(image)) {
@@ -67,6 +67,16 @@ pub fn remove(path: &Path) -> std::io::Result<()> {
         }
         other => other,
     }
+}
+
+/// Removes scratch directories of steps that were killed. Those of a step that still runs, in somebody's own ninja, stay.
+pub fn clear(generated: &Path) -> Result<(), Error> {
+    for (path, _) in entries(&generated.join("work"))? {
+        if !is_held(&path) {
+            remove(&path).map_err(|source| Error::Io { doing: "remove", path, source })?;
+        }
+    }
+    Ok(())
 }
 
 /// The refs of stage checkpoints that the last configure step of each image used.

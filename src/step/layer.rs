@@ -5,6 +5,7 @@
 
 use crate::sandbox::{self, Change, ChangeKind, Layers, Sandbox};
 use crate::store::{self, Entry, Metadata, Repo, Root, Tree};
+use std::fs::File;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
@@ -46,6 +47,8 @@ pub struct Workspace<'a> {
     directory: PathBuf,
     /// What the lower directory holds.
     shown: Option<Root>,
+    /// Locked while it is in use: a build removes what nobody holds any more.
+    _held: File,
 }
 
 impl<'a> Workspace<'a> {
@@ -55,7 +58,9 @@ impl<'a> Workspace<'a> {
         let directory = std::path::absolute(directory).map_err(|source| Error::Io { doing: "find", path: directory.into(), source })?;
         sandbox.remove_all(&directory)?;
         std::fs::create_dir_all(&directory).map_err(|source| Error::Io { doing: "create", path: directory.clone(), source })?;
-        let workspace = Self { repo, sandbox, directory, shown: None };
+        let held = File::open(&directory).and_then(|held| held.lock().map(|()| held));
+        let held = held.map_err(|source| Error::Io { doing: "lock", path: directory.clone(), source })?;
+        let workspace = Self { repo, sandbox, directory, shown: None, _held: held };
         workspace.make("lower")?;
         Ok(workspace)
     }

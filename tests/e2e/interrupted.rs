@@ -277,3 +277,23 @@ fn a_build_waits_for_the_steps_that_a_killed_one_left() {
     assert!(second.wait().unwrap().success());
     recovers(&project, &commit);
 }
+
+#[test]
+fn a_build_with_nothing_to_do_removes_scratch_of_killed_steps() {
+    let (archive, project) = locked();
+    undisturbed(&archive, &project);
+    project.ok(&["build", "--until", "composed"]);
+    let [killed, running] = ["a", "b"].map(|image| project.path(&format!("_build/work/main.{image}.armhf.configure")));
+    for directory in [&killed, &running] {
+        std::fs::create_dir_all(directory.join("upper/etc")).unwrap();
+        std::fs::write(directory.join("upper/etc/file"), "x").unwrap();
+    }
+    // A step that somebody's own ninja runs holds its directory.
+    let held = std::fs::File::open(&running).unwrap();
+    held.lock().unwrap();
+    project.ok(&["build", "--until", "composed"]).says(&["nothing to do"]);
+    assert!(!killed.exists() && running.join("upper/etc/file").exists());
+    drop(held);
+    project.ok(&["build", "--until", "composed"]);
+    assert!(!running.exists());
+}
