@@ -116,6 +116,8 @@ pub enum Verb {
     Why(Why),
     /// Show an image's packages as a tree of dependencies
     Tree(Tree),
+    /// Bring the lockfiles up to date on a branch of their own, built, for a change request
+    Bot(Bot),
     /// Find the commit, and the package in it, that made something fail
     Bisect(Bisect),
     /// Show which scripts ran for an image, and what they printed
@@ -301,6 +303,63 @@ pub struct Log {
     /// Only for this architecture
     #[arg(long, value_name = "ARCH")]
     pub arch: Option<String>,
+}
+
+/// `pintree bot`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Starts from HEAD (or --base), moves the lockfiles to what the repositories have now, builds the images, and writes
+one commit for each group (security, boot, rest; `bot.toml` has other rules) on the branch `pintree/update`. Where
+the build fails, the package that did it is found and held back, and the others go through. Work tree, index and
+other branches stay as they are. With nothing new, nothing is written. Each run starts from the base anew, so a base
+that has moved needs no merge.
+
+Nothing leaves this machine without --push. A branch that somebody else has committed to is left alone (exit code 1).
+The text of the change request goes to stdout. `docs/bot.md` has recipes for GitHub, GitLab, Gitea and Jenkins.
+
+Examples:
+  pintree bot --dry-run                  say what would be written, and what is held back
+  pintree bot --push                     put it on the branch at `origin`
+  pintree bot --push --push-option merge_request.create
+  pintree bot --only security --push
+  pintree bot --message-only > message.md   the text of the change request of the branch that is there")]
+pub struct Bot {
+    /// The revision to start from (default: HEAD)
+    #[arg(long, value_name = "REVISION")]
+    pub base: Option<String>,
+    /// The branch to write, in place of that of `bot.toml`; `{date}` in it is the day
+    #[arg(long, value_name = "NAME")]
+    pub branch: Option<String>,
+    /// The author of the commits, in place of that of `bot.toml`
+    #[arg(long, value_name = "NAME <EMAIL>")]
+    pub author: Option<String>,
+    /// Push the branch to this remote, unless somebody else has moved it meanwhile
+    #[arg(long, value_name = "REMOTE", num_args = 0..=1, default_missing_value = "origin")]
+    pub push: Option<String>,
+    /// An option for the remote, as of `git push -o` (repeatable)
+    #[arg(long, value_name = "OPTION", requires = "push")]
+    pub push_option: Vec<String>,
+    /// Resolve and build, and write no commit
+    #[arg(long, conflicts_with = "push")]
+    pub dry_run: bool,
+    /// Only print the text of the change request: of the branch that is there, else of what would be tried
+    #[arg(long, conflicts_with = "dry_run")]
+    pub message_only: bool,
+    /// Move only the pins that a suite of security updates has something newer for, and what that forces
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub only: Option<Only>,
+    /// Read the repositories as they were then, by their snapshots: a day (its first moment, UTC) or an RFC 3339 time
+    #[arg(long, value_name = "DATE", value_parser = moment)]
+    pub at: Option<Timestamp>,
+    /// Take only packages that are so old, security updates apart: a number and `h`, `d` or `w`
+    #[arg(long, value_name = "AGE", value_parser = age, conflicts_with = "at")]
+    pub min_age: Option<Duration>,
+    /// Build images up to this step
+    #[arg(long, value_enum, default_value_t = Until::Sealed)]
+    pub until: Until,
+    /// How many steps use the processor at once
+    #[arg(short, long, value_name = "N")]
+    pub jobs: Option<usize>,
 }
 
 /// `pintree bisect`

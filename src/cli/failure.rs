@@ -29,11 +29,16 @@ pub fn exit(error: &Error) -> Exit {
         | Error::NotInRevision { .. }
         | Error::NoCheckout { .. }
         | Error::NoChanges { .. }
+        | Error::CheckedOut { .. }
+        | Error::BranchName { .. }
+        | Error::Author { .. }
         | Error::NothingToCompare { .. }
         | Error::NotComparable { .. }
         | Error::Starter(_)
         | Error::Manifest(_) => Exit::Usage,
-        Error::Stale { .. } | Error::WouldChange { .. } | Error::NotInImage { .. } | Error::Unrecorded { .. } => Exit::Findings,
+        Error::Foreign { .. } | Error::Stale { .. } | Error::WouldChange { .. } | Error::NotInImage { .. } | Error::Unrecorded { .. } => {
+            Exit::Findings
+        }
         Error::Unsolvable { .. } | Error::NoContents { .. } => Exit::NoSolution,
         Error::Repo(error) => repo_exit(error),
         Error::Missing { .. } | Error::NoFields { .. } | Error::NoLocalFile { .. } => Exit::Network,
@@ -45,7 +50,7 @@ pub fn exit(error: &Error) -> Exit {
             7 => Exit::Host,
             _ => Exit::Step,
         },
-        Error::StepDied { .. } => Exit::Step,
+        Error::StepDied { .. } | Error::Unbuildable { .. } => Exit::Step,
         Error::Store(error) if error.is_integrity() => Exit::Integrity,
         Error::Ninja(crate::ninja::Error::Start(_)) | Error::Git { source: crate::util::command::Error::Start { .. }, .. } => Exit::Host,
         Error::Interrupted => Exit::Interrupted,
@@ -78,6 +83,11 @@ pub fn hints(error: &Error) -> Vec<String> {
         Error::NoLocalFile { .. } => one("make it, with `ninja` where a rule of yours does that, or run `pintree lock` to lock without it"),
         Error::NoFreeId { .. } => one("give some of the names ids above 999 in the manifest's `[ids]`"),
         Error::NoCheckout { .. } => one("run it in a git checkout, or name the project directory with `-C`"),
+        Error::Foreign { .. } => one("merge it or delete it; the bot makes a new one, or another one with `--branch`"),
+        Error::CheckedOut { .. } => one("switch to another branch, or name one with `--branch`"),
+        Error::BranchName { .. } => one("for example `pintree/update`, or `pintree/{date}`"),
+        Error::Author { .. } => one("write `NAME <EMAIL>`"),
+        Error::Unbuildable { .. } => one("build the base by itself: `pintree build`; then run `pintree lock --upgrade` and see what fails"),
         Error::NoChanges { .. } => one("name an older good revision"),
         Error::Judge { .. } => one("run the same command again to go on where the search was"),
         Error::NotLocked { .. } => one("`--upgrade-package` takes the name of a locked binary or source package"),

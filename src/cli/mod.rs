@@ -2,6 +2,7 @@
 
 mod args;
 mod bisect;
+mod bot;
 mod build;
 mod diff;
 mod doctor;
@@ -78,6 +79,7 @@ fn verb(cli: &Cli, ui: &mut Ui) -> Result<Exit, Error> {
         Verb::Diff(args) => diff::run(global, args, ui),
         Verb::Why(why) => why::run(global, why, ui),
         Verb::Tree(tree) => tree::run(global, tree, ui),
+        Verb::Bot(bot) => bot::run(global, bot, ui),
         Verb::Bisect(bisect) => bisect::run(global, bisect, ui),
         Verb::Log(log) => log::run(global, log, ui),
         Verb::Verify(args) => verify::run(global, args, ui),

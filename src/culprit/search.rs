@@ -25,8 +25,8 @@ pub struct Search {
     /// So many are bad.
     bad: usize,
     skipped: BTreeSet<usize>,
-    /// How many trials may be spent, where the last change is suspected.
-    suspicion: Option<u32>,
+    /// From where on changes are suspected, and how many trials may be spent.
+    suspicion: Option<(usize, u32)>,
 }
 
 impl Search {
@@ -35,21 +35,25 @@ impl Search {
         Self { good, bad: bad.max(good), skipped: BTreeSet::new(), suspicion: None }
     }
 
-    /// Suspects the last of the changes: tries all before it as soon as `trials` allow, in which the search ends all the
-    /// same where the suspicion is wrong. Fewer than halving needs count as that many.
-    pub fn suspecting_the_last(mut self, trials: u32) -> Self {
-        self.suspicion = Some(trials.max(self.trials_left()));
+    /// Suspects the changes after the first `at`: tries all before them as soon as `trials` allow, in which the search ends
+    /// all the same where the suspicion is wrong. Fewer than halving needs count as that many.
+    #[must_use]
+    pub fn suspecting_from(mut self, at: usize, trials: u32) -> Self {
+        self.suspicion = Some((at, trials.max(self.trials_left())));
         self
     }
 
     /// How many changes to apply for the next trial; `None` when there is nothing left to try.
     pub fn next(&self) -> Option<usize> {
+        let half = self.good + (self.bad - self.good) / 2;
         let wanted = match self.suspicion {
-            None => self.good + (self.bad - self.good) / 2,
-            Some(trials) => {
+            Some((at, trials)) if at > self.good => {
+                // What is left on either side must be solvable with one trial less.
                 let solvable = 1usize.checked_shl(trials.saturating_sub(1)).unwrap_or(usize::MAX);
-                self.good.saturating_add(solvable).min(self.bad.saturating_sub(1))
+                let (first, last) = (self.bad.saturating_sub(solvable), self.good.saturating_add(solvable));
+                at.clamp(first.min(half), last.max(half))
             }
+            _ => half,
         };
         let open = (self.good + 1..self.bad).filter(|at| !self.skipped.contains(at));
         open.min_by_key(|at| (at.abs_diff(wanted), *at))
@@ -57,13 +61,13 @@ impl Search {
 
     /// Takes what was said of the trial with `at` changes.
     pub fn tell(&mut self, at: usize, verdict: Verdict) {
-        self.suspicion = self.suspicion.map(|trials| trials.saturating_sub(1));
+        self.suspicion = self.suspicion.map(|(from, trials)| (from, trials.saturating_sub(1)));
         match verdict {
             Verdict::Good if at > self.good && at < self.bad => self.good = at,
             Verdict::Bad if at > self.good && at < self.bad => {
                 self.bad = at;
-                // The suspect is not in what is left.
-                self.suspicion = None;
+                // Where no suspect is in what is left, nobody is suspected any more.
+                self.suspicion = self.suspicion.filter(|(from, _)| *from < at);
             }
             Verdict::Skip => {
                 self.skipped.insert(at);
@@ -119,9 +123,9 @@ mod tests {
         }
 
         #[test]
-        fn a_wrong_suspicion_costs_no_more_than_was_allowed(count in 1usize..200, at in 0usize..200, allowed in 0u32..10) {
+        fn a_wrong_suspicion_costs_no_more_than_was_allowed(count in 1usize..200, at in 0usize..200, allowed in 0u32..10, from in 0usize..200) {
             let culprit = at % count;
-            let (found, trials) = find(Search::new(0, count).suspecting_the_last(allowed), culprit, &BTreeSet::new());
+            let (found, trials) = find(Search::new(0, count).suspecting_from(from % count, allowed), culprit, &BTreeSet::new());
             prop_assert_eq!(found, culprit..culprit + 1);
             prop_assert!(trials <= digits(count).max(allowed), "{} of {}", trials, count);
         }
@@ -140,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_right_suspicion_ends_the_search_at_once_where_trials_allow() {
-        let trials = |count: usize, allowed| find(Search::new(0, count).suspecting_the_last(allowed), count - 1, &BTreeSet::new()).1;
+        let trials = |count: usize, allowed| find(Search::new(0, count).suspecting_from(count - 1, allowed), count - 1, &BTreeSet::new()).1;
         assert_eq!((trials(33, 6), trials(40, 6), trials(64, 6), trials(1, 6)), (1, 2, 6, 0));
     }
 

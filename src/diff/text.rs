@@ -22,12 +22,12 @@ fn is_harmless(c: char) -> bool {
 }
 
 /// Text as code in a cell of a Markdown table.
-pub(super) fn cell(text: &str) -> String {
+pub fn cell(text: &str) -> String {
     code(text).replace('|', "\\|")
 }
 
 /// Text as code in Markdown: nothing in it is markup, a mention or a link.
-pub(super) fn code(text: &str) -> String {
+pub fn code(text: &str) -> String {
     let text = plain(text);
     if text.trim().is_empty() {
         return "–".to_owned();
@@ -39,7 +39,7 @@ pub(super) fn code(text: &str) -> String {
 }
 
 /// Lines as a block of code in Markdown.
-pub(super) fn block(lines: &[String]) -> String {
+pub fn block(lines: &[String]) -> String {
     let longest = lines.iter().map(|line| longest_run(line)).max().unwrap_or_default();
     let fence = "`".repeat(longest.max(2) + 1);
     format!("{fence}text\n{}\n{fence}\n", lines.iter().map(|line| plain(line)).collect::<Vec<_>>().join("\n"))

@@ -69,7 +69,7 @@ pub(super) struct Key {
 const RPM: Support = Support::Later("it is for rpm images");
 
 impl Key {
-    const fn new(name: &'static str, shape: Shape, summary: &'static str) -> Self {
+    pub(super) const fn new(name: &'static str, shape: Shape, summary: &'static str) -> Self {
         Self { name, shape, required: false, default: "", support: Support::Now, summary }
     }
 

@@ -9,6 +9,7 @@
 //! Does not look at the disk ([`load`] reads the manifest, nothing else): whether overlays, scripts and key files exist
 //! is for those who open them. Does not know mirrors, lockfiles or packages.
 
+mod bot;
 mod check;
 mod form;
 mod image;
@@ -26,6 +27,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use bot::{Author, BotRules, Class, GroupRule, REST, is_branch};
 pub use image::{Image, ImageRequest, Root};
 pub use problem::{Problem, ProblemKind};
 pub use repo::{KeySource, Repo};

@@ -294,7 +294,9 @@ fn unknown_key(keys: &'static [Key], name: &str, table: &str) -> ProblemKind {
         (HOLD, "in a `[[hold]]`"),
         (CHECKS, "in an `[image.NAME.checks]`"),
     ];
-    let home = homes.into_iter().find(|(keys, _)| find(keys, name).is_some()).map(|(_, home)| home);
+    // Other files have tables of their own.
+    let is_manifest = homes.iter().any(|(home, _)| *home == keys);
+    let home = homes.into_iter().filter(|_| is_manifest).find(|(keys, _)| find(keys, name).is_some()).map(|(_, home)| home);
     let per_architecture = || {
         let (head, tail) = name.split_once('-')?;
         let near = keys == IMAGE && closest(head, [PER_ARCHITECTURE]).is_some();

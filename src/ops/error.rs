@@ -244,6 +244,38 @@ pub enum Error {
         /// The newer one.
         bad: String,
     },
+    /// A branch has commits of somebody else.
+    #[error("somebody else has been on `{branch}`: {}", list(.commits))]
+    Foreign {
+        /// The branch.
+        branch: String,
+        /// Their commits.
+        commits: Vec<String>,
+    },
+    /// The branch that is to be written is checked out.
+    #[error("the branch `{branch}` is checked out")]
+    CheckedOut {
+        /// The branch.
+        branch: String,
+    },
+    /// A text is no name of a branch.
+    #[error("`{name}` cannot be the name of a branch")]
+    BranchName {
+        /// The text.
+        name: String,
+    },
+    /// A text is no author.
+    #[error("`{text}` is no author")]
+    Author {
+        /// The text.
+        text: String,
+    },
+    /// What is there without any update does not build either, or what fails cannot stay as it is.
+    #[error("nothing can be held back to make it build: {summary}")]
+    Unbuildable {
+        /// What fails.
+        summary: String,
+    },
     /// The command that is to judge could not do so.
     #[error("`{command}` ended with {status}: it judges nothing any more")]
     Judge {

@@ -11,8 +11,10 @@ use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Output};
 
 mod history;
+mod writing;
 
 pub use history::Commit;
+pub use writing::{Identity, Record};
 
 /// Where a caller's environment may point git to another repository; the directory decides.
 const ELSEWHERE: [&str; 6] = ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_EXTERNAL_DIFF"];
@@ -165,7 +167,7 @@ impl Git {
 
     /// Runs git; any end but exit 0 is an error.
     fn output(&self, doing: &'static str, command: &mut Command) -> Result<Output, Error> {
-        run_checked(command).map_err(|source| Error::Git { doing, source })
+        run_checked(command).map_err(|source| Error::Git { doing, source: without_secrets(source) })
     }
 
     /// A git command in the work tree, without its first argument.
@@ -182,6 +184,29 @@ impl Git {
         }
         command
     }
+}
+
+/// What git says of a remote, without the user and password of its URL.
+fn without_secrets(error: command::Error) -> command::Error {
+    match error {
+        command::Error::Status { command, status, stderr } => {
+            command::Error::Status { command: without_userinfo(&command), status, stderr: without_userinfo(&stderr) }
+        }
+        other => other,
+    }
+}
+
+fn without_userinfo(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (head, tail) = rest.split_at(at + 3);
+        out.push_str(head);
+        let end = tail.find(|c: char| c.is_whitespace() || "/'\"".contains(c)).unwrap_or(tail.len());
+        let start = tail[..end].rfind('@').map_or(0, |at| at + 1);
+        rest = &tail[start..];
+    }
+    out + rest
 }
 
 /// A regular file of a revision.
@@ -315,6 +340,15 @@ mod tests {
             assert_eq!(git.file_at("HEAD~1", &project.join("lockfiles").join(name)).unwrap(), None, "{name:?}");
         }
         assert_eq!(git.names_at("HEAD", &project.join("lockfiles")).unwrap().len(), names.len() + 1);
+    }
+
+    #[test]
+    fn passwords_of_remotes_are_not_told() {
+        let text = "fatal: unable to access 'https://me:s3cret@git.example.org/a.git/': no\nsee http://x@h and ssh://git@h:22/p a@b";
+        assert_eq!(
+            without_userinfo(text),
+            "fatal: unable to access 'https://git.example.org/a.git/': no\nsee http://h and ssh://h:22/p a@b"
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod additions;
 pub mod bisect;
 mod blocked;
+pub mod bot;
 pub mod build;
 mod choice;
 mod database;

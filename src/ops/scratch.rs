@@ -217,12 +217,29 @@ impl Scratch {
         Ok(Failure { summary, messages: failed.into_iter().map(|outcome| outcome.message).collect(), steps })
     }
 
-    /// Brings every package of a lockfile into the store, so that its fields can be read.
-    pub fn import(&self, session: &mut Session<'_>, manifest: Manifest, lockfile: &Lockfile) -> Result<(), Error> {
+    /// Brings the packages of lockfiles into the store, so that they can be read. What cannot be had is left out: a build says
+    /// why, and a reader does without.
+    pub fn import_all(&self, session: &mut Session<'_>, sets: &[&Lockfiles]) -> Result<(), Error> {
+        for manifest in self.manifests()? {
+            for lockfile in sets.iter().filter_map(|lockfiles| lockfiles.get(&manifest.name)) {
+                match self.import(session, manifest.clone(), lockfile) {
+                    Err(Error::Steps { exit: 4, gone, .. }) if !gone.is_empty() => {}
+                    Err(error @ Error::Steps { exit: 4 | 7, .. }) => return Err(error),
+                    Err(Error::Steps { .. } | Error::Missing { .. } | Error::NoLocalFile { .. }) => {}
+                    other => other?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn import(&self, session: &mut Session<'_>, manifest: Manifest, lockfile: &Lockfile) -> Result<(), Error> {
         let own = session.project.store();
         let lockfiles = Lockfiles::from([(manifest.name.clone(), lockfile.clone())]);
         self.link(&own, &self.project.store(), &lockfiles)?;
-        let images = lockfile.images().iter().map(|(name, part)| (name.clone(), part.arches.clone())).collect();
+        // An image that the manifest does not have any more has nothing to plan.
+        let known = lockfile.images().iter().filter(|(name, _)| manifest.images.contains_key(*name));
+        let images = known.map(|(name, part)| (name.clone(), part.arches.clone())).collect();
         let mut inner = self.session(session);
         let work = Work::of(&inner, vec![(Chosen { manifest, images }, lockfile.clone())]);
         build::import(&mut inner, &work, &Site::of(&self.project))

@@ -50,7 +50,7 @@ impl Transition {
             return Ok(transition);
         }
         let manifests = scratch.manifests()?;
-        transition.import(session, scratch, &manifests)?;
+        scratch.import_all(session, &[&transition.new, &transition.old])?;
         let (read, gone) = transition.read(session, scratch, &manifests, &changed)?;
         let settings: Vec<Setting<'_>> = read.iter().map(setting).collect();
         let forces = Forces::new(changed.clone(), settings);
@@ -87,24 +87,17 @@ impl Transition {
         described.into_values().collect()
     }
 
+    /// The changed source package that a binary package belongs to.
+    pub fn source_of(&self, binary: &str) -> Option<String> {
+        let cells = || self.new.values().chain(self.old.values()).flat_map(Lockfile::cells);
+        let source = &cells().find(|pin| pin.name == binary)?.source;
+        self.changes.units.iter().any(|unit| unit.sources.contains(source)).then(|| source.clone())
+    }
+
     /// Source packages that no old lockfile has.
     fn added(&self, changed: &BTreeSet<String>) -> BTreeSet<String> {
         let old: BTreeSet<&String> = self.old.values().flat_map(Lockfile::cells).map(|pin| &pin.source).collect();
         changed.iter().filter(|source| !old.contains(source)).cloned().collect()
-    }
-
-    /// Brings what is needed into the copy's store. What is nowhere any more is found out by reading.
-    fn import(&self, session: &mut Session<'_>, scratch: &Scratch, manifests: &[Manifest]) -> Result<(), Error> {
-        for manifest in manifests {
-            for lockfile in [self.new.get(&manifest.name), self.old.get(&manifest.name)].into_iter().flatten() {
-                match scratch.import(session, manifest.clone(), lockfile) {
-                    Err(Error::Steps { gone, .. }) if !gone.is_empty() => {}
-                    Err(Error::Missing { .. }) => {}
-                    other => other?,
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Reads the fields of all packages; gives the sources of changed packages whose old version cannot be read.

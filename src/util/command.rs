@@ -1,6 +1,7 @@
 //! One way to run a child process and to tell what went wrong with it.
 
-use std::process::{Command, ExitStatus, Output};
+use std::io::Write as _;
+use std::process::{Command, ExitStatus, Output, Stdio};
 
 /// A child process that could not be started or did not exit with 0.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +35,24 @@ fn tail(stderr: &str) -> String {
 pub fn run_checked(command: &mut Command) -> Result<Output, Error> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.output().map_err(|source| Error::Start { program, source })?;
+    checked(command, output)
+}
+
+/// As [`run_checked`], with `input` on the child's standard input, which must be a pipe. A child that does not read it all is
+/// judged by how it ends.
+pub fn run_fed(command: &mut Command, input: &[u8]) -> Result<Output, Error> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let start = |source| Error::Start { program: program.clone(), source };
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(start)?;
+    let stdin = child.stdin.take();
+    let output = std::thread::scope(|scope| {
+        scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(input)));
+        child.wait_with_output()
+    });
+    checked(command, output.map_err(start)?)
+}
+
+fn checked(command: &Command, output: Output) -> Result<Output, Error> {
     if output.status.success() {
         return Ok(output);
     }

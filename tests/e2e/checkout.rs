@@ -1,7 +1,7 @@
 //! A project in a git checkout, with nobody's git configuration.
 
 use crate::fixture::{Archive, Project, Ran};
-use pintree::testkit::deb::Package;
+use pintree::testkit::deb::{Compression, Package};
 use std::process::Command;
 
 /// Names of `count` packages, in order.
@@ -11,7 +11,9 @@ pub fn names(count: usize) -> Vec<String> {
 
 /// A package of all architectures with one file that says its version.
 pub fn part(name: &str, version: &str) -> Package {
-    Package::new(name, version).file(&format!("usr/share/{name}/version"), 0o644, format!("{version}\n"))
+    // A compressor's next version changes no size.
+    let package = Package::new(name, version).compression(Compression::None).control_compression(Compression::None);
+    package.file(&format!("usr/share/{name}/version"), 0o644, format!("{version}\n"))
 }
 
 /// All of [`names`] at one version.

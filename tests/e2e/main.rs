@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
 mod bisect;
+mod bot;
 mod checkout;
 mod cli;
 mod configure;

@@ -1,0 +1,409 @@
+//! `pintree bot`: the lockfiles brought up to date on a branch of their own, built, one commit a group.
+//!
+//! Everything happens in a copy of the base commit and with git's plumbing: the user's work tree, index and branches are as
+//! they were, whatever state they are in. Each run starts from the base anew, so a base that has moved is never merged as
+//! text. With nothing to do, nothing is written.
+
+mod branch;
+mod builds;
+mod groups;
+mod message;
+
+use super::git::{Git, Identity};
+use super::scratch::{Lockfiles, Scratch, Wanted};
+use super::transition::{Order, Transition};
+use super::{Error, Session, diff as comparison, lock};
+use crate::diff;
+use crate::manifest::{Author, BotRules, is_branch};
+use crate::pkg::Sha256;
+use crate::plan::Stage;
+use branch::Branch;
+use builds::{Bench, Landing};
+use groups::Groups;
+use message::Night;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+pub use message::HeldBack;
+
+/// What to do.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The revision to start from; `HEAD` if none is given.
+    pub base: Option<String>,
+    /// The branch, in place of that of `bot.toml`.
+    pub branch: Option<String>,
+    /// The author, in place of that of `bot.toml`.
+    pub author: Option<Author>,
+    /// How the lockfiles are brought up to date.
+    pub lock: lock::Options,
+    /// How far images are built.
+    pub until: Stage,
+    /// Steps that may use the processor at once.
+    pub jobs: Option<usize>,
+    /// The remote to push to; nothing is pushed without.
+    pub push: Option<String>,
+    /// Options for the remote.
+    pub push_options: Vec<String>,
+    /// Build, and write no commit.
+    pub dry_run: bool,
+    /// Only tell: of the branch that is there, else of what would be tried.
+    pub message_only: bool,
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The lockfiles are as new as they can be.
+    Nothing,
+    /// The branch has it all already.
+    Unchanged,
+    /// The branch was written.
+    Updated,
+    /// It would have been written.
+    WouldUpdate,
+    /// All that is new stays where it was.
+    AllHeld,
+}
+
+/// A commit on the branch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Its id; none where nothing was written.
+    pub id: Option<String>,
+    /// The groups in it.
+    pub group: String,
+    /// Its whole message.
+    pub message: String,
+    /// The source packages that it moves.
+    pub sources: Vec<String>,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The branch.
+    pub branch: String,
+    /// The commits on it, the oldest first.
+    pub commits: Vec<Written>,
+    /// What stays where it was.
+    pub held: Vec<HeldBack>,
+    /// What was not tried.
+    pub untried: Vec<String>,
+    /// How often something was built.
+    pub builds: usize,
+    /// Where it was pushed to.
+    pub pushed: Option<String>,
+    /// The text of the change request, in Markdown; empty if there is none.
+    pub message: String,
+}
+
+/// Where a project has its rules.
+const RULES: &str = "bot.toml";
+
+/// As long as a night has built no more than this, each group's commit is built by itself.
+const PROOFS: usize = 8;
+
+/// Brings the lockfiles up to date.
+pub fn bot(session: &mut Session<'_>, options: &Options) -> Result<Report, Error> {
+    let root = session.project.root().to_owned();
+    let git = Git::find(&root)?.ok_or(Error::NoCheckout { directory: root })?;
+    let base_name = options.base.as_deref().unwrap_or("HEAD");
+    let base = git.resolve(base_name)?.ok_or_else(|| Error::NoRevision { revision: base_name.to_owned() })?;
+    let mut scratch = Scratch::open(session, "bot")?;
+    scratch.check_out(session, &git, &base)?;
+    let mut rules = BotRules::load(&scratch.project().root().join(RULES), &session.project.root().join(RULES))?;
+    if let Some(author) = &options.author {
+        rules.author = author.clone();
+    }
+    let name = branch_name(session, options, &rules)?;
+    let mut run = Run { git: &git, base, name, rules, options };
+    let (local, remote) = run.branches()?;
+    // The remote's branch is the one that people see; without a remote it is the one here.
+    let there = if options.push.is_some() { &remote } else { &local };
+    if options.message_only
+        && let Some(branch) = there
+    {
+        return run.message_of(session, &mut scratch, branch);
+    }
+    run.update(session, &scratch, &local, &remote)
+}
+
+fn branch_name(session: &Session<'_>, options: &Options, rules: &BotRules) -> Result<String, Error> {
+    let day = jiff::Timestamp::try_from(session.now).map(|now| now.strftime("%Y-%m-%d").to_string()).unwrap_or_default();
+    let name = options.branch.as_ref().unwrap_or(&rules.branch).replace("{date}", &day);
+    if is_branch(&name) { Ok(name) } else { Err(Error::BranchName { name }) }
+}
+
+struct Run<'r> {
+    git: &'r Git,
+    base: String,
+    name: String,
+    rules: BotRules,
+    options: &'r Options,
+}
+
+/// A commit to be made: its groups, its lockfiles, its message.
+struct Planned {
+    group: String,
+    lockfiles: Lockfiles,
+    sources: BTreeSet<String>,
+    message: String,
+}
+
+impl Run<'_> {
+    /// The bot's branch here and at the remote, if it is there and has something that the base has not.
+    fn branches(&self) -> Result<(Option<Branch>, Option<Branch>), Error> {
+        let read = |tip: Option<String>| match tip {
+            None => Ok(None),
+            Some(tip) => Branch::read(self.git, &self.name, &tip, &self.base, &self.rules.author),
+        };
+        let local = read(self.git.branch(&self.name)?)?;
+        let remote = match &self.options.push {
+            Some(remote) => read(self.git.remote_branch(remote, &self.name)?)?,
+            None => None,
+        };
+        if !self.options.message_only && self.git.is_checked_out(&self.name)? {
+            return Err(Error::CheckedOut { branch: self.name.clone() });
+        }
+        Ok((local, remote))
+    }
+
+    fn report(&self, outcome: Outcome) -> Report {
+        Report {
+            outcome,
+            branch: self.name.clone(),
+            commits: vec![],
+            held: vec![],
+            untried: vec![],
+            builds: 0,
+            pushed: None,
+            message: String::new(),
+        }
+    }
+
+    /// The message of a branch that was written before.
+    fn message_of(&mut self, session: &mut Session<'_>, scratch: &mut Scratch, branch: &Branch) -> Result<Report, Error> {
+        scratch.check_out(session, self.git, &branch.base)?;
+        let old = scratch.lockfiles()?;
+        scratch.check_out(session, self.git, &branch.tip)?;
+        let new = scratch.lockfiles()?;
+        let (indexes, held) = message::told(&branch.commits);
+        let compared = compare(session, scratch, &old, &new)?;
+        let untried = BTreeSet::new();
+        let message = message::request(&compared, &Night { indexes: &indexes, held: &held, untried: &untried });
+        Ok(Report { message, held, ..self.report(Outcome::Unchanged) })
+    }
+
+    fn update(
+        &mut self,
+        session: &mut Session<'_>,
+        scratch: &Scratch,
+        local: &Option<Branch>,
+        remote: &Option<Branch>,
+    ) -> Result<Report, Error> {
+        let old = scratch.lockfiles()?;
+        let options = lock::Options { dry_run: true, ..self.options.lock.clone() };
+        let locked = lock::lock(&mut scratch.session(session), &options)?;
+        let new: Lockfiles = locked.into_iter().map(|locked| (locked.manifest, locked.lockfile)).collect();
+        if new.iter().all(|(name, new)| old.get(name).is_some_and(|old| old.render() == new.render())) {
+            return Ok(self.report(Outcome::Nothing));
+        }
+        let attempt = self.attempt(&old, &new);
+        let is_same = |branch: &&Branch| branch.base == self.base && branch.attempt() == Some(&attempt);
+        if let Some(branch) = remote.as_ref().or(local.as_ref()).filter(is_same).filter(|_| !self.options.message_only) {
+            let mut report = self.report(Outcome::Unchanged);
+            if remote.is_none() {
+                report.pushed = self.push(&branch.tip, None)?;
+            }
+            return Ok(report);
+        }
+        let indexes = indexes(scratch)?;
+        // What changed is read from the packages themselves.
+        scratch.import_all(session, &[&new, &old])?;
+        let compared = compare(session, scratch, &old, &new)?;
+        if self.options.message_only {
+            let untried = BTreeSet::new();
+            let message = message::request(&compared, &Night { indexes: &indexes, held: &[], untried: &untried });
+            return Ok(Report { message, ..self.report(Outcome::WouldUpdate) });
+        }
+        let rules = self.rules.clone();
+        let groups = Groups::new(&rules, &compared);
+        let order = Order { rank: &|source| groups.rank(source), joins_additions: true };
+        let transition = Transition::new(session, scratch, old.clone(), new, &order)?;
+        let wanted = Wanted { until: self.options.until, jobs: self.options.jobs, ..Wanted::default() };
+        let mut bench = Bench::new(scratch, wanted, &transition, self.rules.builds);
+        let landing = builds::land(session, &mut bench)?;
+        let held: Vec<HeldBack> = landing.held.iter().map(|held| HeldBack::new(held, |sources| transition.described(sources))).collect();
+        let planned = self.plan(session, &mut bench, &old, &groups, &landing)?;
+        let mut report = self.report(Outcome::AllHeld);
+        report.builds = bench.builds;
+        report.untried = landing.untried.iter().cloned().collect();
+        report.held.clone_from(&held);
+        let night = Night::new(&indexes, &held, &landing);
+        let Some(last) = planned.last().map(|planned| planned.lockfiles.clone()) else {
+            report.message = message::request(&diff::Report::default(), &night);
+            return Ok(report);
+        };
+        let compared = compare(session, scratch, &old, &last)?;
+        report.message = message::request(&compared, &night);
+        let planned = self.with_messages(planned, &transition, &compared, &night, &attempt);
+        self.write(session, scratch, planned, (local, remote), report)
+    }
+
+    /// What a branch is made from: where it starts, what would be new, and by which rules.
+    fn attempt(&self, old: &Lockfiles, new: &Lockfiles) -> String {
+        let texts = |lockfiles: &Lockfiles| -> String {
+            lockfiles.iter().map(|(name, lockfile)| format!("{name}\n{}\n", lockfile.render())).collect()
+        };
+        let text = format!("{}\n{}\n{}\n{:?}\n{:?}", self.base, texts(old), texts(new), self.rules, self.options.until);
+        Sha256::of(text.as_bytes()).to_hex()
+    }
+
+    /// One commit for each group; a group that was not built by itself shares the commit of the next.
+    fn plan(
+        &self,
+        session: &mut Session<'_>,
+        bench: &mut Bench<'_>,
+        old: &Lockfiles,
+        groups: &Groups<'_>,
+        landing: &Landing,
+    ) -> Result<Vec<Planned>, Error> {
+        let mut row = bench.transition.changes.clone();
+        row.units.clone_from(&landing.units);
+        let ends = groups.ends(&row.units);
+        let (mut planned, mut names, mut from) = (Vec::<Planned>::new(), vec![], 0);
+        for (end, name) in ends {
+            names.push(name);
+            let moved = row.beginning(end);
+            let is_last = end == row.units.len();
+            if !is_last && bench.builds < PROOFS {
+                bench.build(session, &moved)?;
+            }
+            let Some(lockfiles) = bench.built(&moved).cloned() else { continue };
+            let before = planned.last().map_or(old, |planned| &planned.lockfiles);
+            if lockfiles.iter().any(|(name, lockfile)| before.get(name) != Some(lockfile)) {
+                let given = if from == 0 { row.given.clone() } else { BTreeSet::new() };
+                let sources = row.units[from..end].iter().flat_map(|unit| unit.sources.clone()).chain(given).collect();
+                planned.push(Planned { group: names.join(", "), lockfiles, sources, message: String::new() });
+            }
+            names.clear();
+            from = end;
+        }
+        Ok(planned)
+    }
+
+    fn with_messages(
+        &self,
+        mut planned: Vec<Planned>,
+        transition: &Transition,
+        compared: &diff::Report,
+        night: &Night<'_>,
+        attempt: &str,
+    ) -> Vec<Planned> {
+        let last = planned.len().saturating_sub(1);
+        for (at, one) in planned.iter_mut().enumerate() {
+            let changes = transition.described(&one.sources);
+            one.message = message::commit(&one.group, &changes, compared, night, (at == last).then_some(attempt));
+        }
+        planned
+    }
+
+    fn write(
+        &self,
+        session: &Session<'_>,
+        scratch: &Scratch,
+        planned: Vec<Planned>,
+        (local, remote): (&Option<Branch>, &Option<Branch>),
+        mut report: Report,
+    ) -> Result<Report, Error> {
+        let written = |one: &Planned| Written {
+            id: None,
+            group: one.group.clone(),
+            message: one.message.clone(),
+            sources: one.sources.iter().cloned().collect(),
+        };
+        report.commits = planned.iter().map(written).collect();
+        if self.options.dry_run {
+            report.outcome = Outcome::WouldUpdate;
+            return Ok(report);
+        }
+        let mut trees = vec![];
+        for one in &planned {
+            let files: Vec<(PathBuf, Vec<u8>)> =
+                one.lockfiles.iter().map(|(name, lockfile)| (session.project.lockfile(name), lockfile.render().into_bytes())).collect();
+            trees.push((self.git.tree_with(&self.base, &files, &scratch.file("index"))?, one.message.clone()));
+        }
+        let existing = remote.as_ref().or(local.as_ref()).filter(|branch| branch.is(&self.base, &trees));
+        let tip = match existing {
+            Some(branch) => {
+                report.outcome = Outcome::Unchanged;
+                branch.tip.clone()
+            }
+            None => {
+                report.outcome = Outcome::Updated;
+                self.commit(session, &trees, &mut report)?
+            }
+        };
+        let here = self.git.branch(&self.name)?;
+        if here.as_ref() != Some(&tip) {
+            self.git.set_branch(&self.name, &tip, here.as_deref())?;
+        }
+        let there = remote.as_ref().map(|branch| branch.tip.as_str());
+        if there != Some(&tip) {
+            report.pushed = self.push(&tip, there)?;
+        }
+        Ok(report)
+    }
+
+    fn commit(&self, session: &Session<'_>, trees: &[(String, String)], report: &mut Report) -> Result<String, Error> {
+        let time = jiff::Timestamp::try_from(session.now).map(jiff::Timestamp::as_second).unwrap_or_default();
+        let Author { name, email } = self.rules.author.clone();
+        let identity = Identity { name, email, time };
+        let mut tip = self.base.clone();
+        for ((tree, message), written) in trees.iter().zip(&mut report.commits) {
+            tip = self.git.commit(tree, &tip, message, &identity)?;
+            written.id = Some(tip.clone());
+        }
+        Ok(tip)
+    }
+
+    fn push(&self, tip: &str, there: Option<&str>) -> Result<Option<String>, Error> {
+        let Some(remote) = self.options.push.as_ref().filter(|_| !self.options.dry_run) else { return Ok(None) };
+        // A branch whose commits the base has is not ours to look at, but it is there.
+        let there = match there {
+            Some(there) => Some(there.to_owned()),
+            None => self.git.remote_branch(remote, &self.name)?,
+        };
+        self.git.push(remote, &self.name, tip, there.as_deref(), &self.options.push_options)?;
+        Ok(Some(remote.clone()))
+    }
+}
+
+/// Everything that differs between two sets of lockfiles, for people.
+fn compare(session: &mut Session<'_>, scratch: &Scratch, old: &Lockfiles, new: &Lockfiles) -> Result<diff::Report, Error> {
+    scratch.put(new)?;
+    let mut all = diff::Report { old: "before".to_owned(), new: "after".to_owned(), ..diff::Report::default() };
+    for (name, lockfile) in new {
+        let report = comparison::lockfiles(&mut scratch.session(session), name, old.get(name), lockfile)?;
+        all.comparisons.extend(report.comparisons);
+    }
+    Ok(all)
+}
+
+/// What identifies the indexes that were read, without where they came from.
+fn indexes(scratch: &Scratch) -> Result<Vec<String>, Error> {
+    let mut lines = BTreeSet::new();
+    for manifest in scratch.manifests()? {
+        let path = scratch.project().generated().join(format!("{}.indexes.json", manifest.name));
+        let text = std::fs::read(&path).map_err(|source| Error::Io { doing: "read", path: path.clone(), source })?;
+        let suites: Vec<serde_json::Value> = serde_json::from_slice(&text).unwrap_or_default();
+        for suite in suites {
+            let word = |key: &str| suite[key].as_str().unwrap_or("-").replace(char::is_whitespace, "_");
+            lines.insert(format!("{} {} {} {}", word("repo"), word("suite"), word("date"), word("sha256")));
+        }
+    }
+    Ok(lines.into_iter().collect())
+}

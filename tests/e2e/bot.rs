@@ -1,0 +1,297 @@
+//! `pintree bot`: an update on a branch of its own, without what breaks.
+
+use crate::checkout::{image_of, names, part, parts};
+use crate::fixture::{Archive, Project, Ran, needs};
+use pintree::testkit::deb::Package;
+
+fn bot(project: &Project, arguments: &[&str]) -> Ran {
+    let mut all = vec!["--format", "json", "bot", "--until", "composed"];
+    all.extend(arguments);
+    project.run(&all)
+}
+
+/// A checkout locked at `1.0` of `count` packages, whose archive has `packages` now.
+fn outdated(count: usize, packages: &[Package]) -> (Archive, Project) {
+    let archive = Archive::new(&parts(count, "1.0"));
+    let project = Project::checked_in(&archive, &image_of(&names(count)));
+    archive.publish(packages);
+    (archive, project)
+}
+
+/// The package with a file that another one has, too; the step that fails names both.
+fn clashing(package: &Package, with: &str) -> Package {
+    package.clone().file(&format!("usr/share/{with}/version"), 0o644, "mine\n")
+}
+
+/// stdout with what differs between runs replaced.
+fn stable(text: &str) -> String {
+    let hex = |word: &str| word.len() >= 12 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let words = |line: &str| {
+        line.split(' ')
+            .map(|word| if hex(word.trim_matches('`')) { word.replace(word.trim_matches('`'), "[DIGEST]") } else { word.to_owned() })
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    // Imports end in any order.
+    text.lines().filter(|line| !line.contains("] import ")).map(words).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn one_bad_of_forty_updates_takes_eight_builds_at_most() {
+    needs!("git");
+    // Where the step names the package, and where all that can be said is which build fails.
+    for (bad, with) in [(11, 12), (12, 11), (0, 39), (39, 0), (17, 18)] {
+        let mut packages = parts(40, "2.0");
+        packages[bad] = clashing(&packages[bad], &names(40)[with]);
+        let (_archive, project) = outdated(40, &packages);
+        let ran = bot(&project, &[]).exits(0);
+        let json = ran.json();
+        assert!(json["builds"].as_u64().unwrap() <= 8, "{bad} {with}: {json:#}");
+        let held = json["held"][0]["changes"][0].as_str().unwrap();
+        let either = [bad, with].map(|number| format!("part{number:02} 1.0 ► 2.0"));
+        assert!(either.contains(&held.to_owned()), "{held} is one of {either:?}");
+        assert_eq!(json["commits"][0]["sources"].as_array().unwrap().len(), 39);
+        let lockfile = project.git(&["show", "pintree/update:lockfiles/main.lock"]);
+        assert_eq!(lockfile.matches("version = \"2.0\"").count(), 39);
+    }
+}
+
+#[test]
+fn the_work_tree_is_left_as_it_was() {
+    needs!("git");
+    let (_archive, project) = outdated(3, &parts(3, "2.0"));
+    project.write("manifests/main.toml", "not even TOML\n");
+    project.write("untracked", "mine\n");
+    project.write("staged", "mine\n");
+    project.git(&["add", "staged"]);
+    let index = std::fs::read(project.path(".git/index")).unwrap();
+    let status = project.git(&["status", "--porcelain"]);
+    bot(&project, &["--dry-run"]).exits(0);
+    assert_eq!(project.git(&["branch", "--list"]), "* main");
+    bot(&project, &[]).exits(0);
+    assert_eq!(project.git(&["branch", "--list"]), "* main\n  pintree/update");
+    assert_eq!(std::fs::read(project.path(".git/index")).unwrap(), index);
+    assert_eq!(project.git(&["status", "--porcelain"]), status);
+    assert_eq!(
+        project.git(&["log", "-1", "--format=%an <%ae> %cn <%ce>", "pintree/update"]),
+        "pintree bot <pintree-bot@localhost> pintree bot <pintree-bot@localhost>"
+    );
+    assert_eq!(project.git(&["diff", "--name-only", "main", "pintree/update"]), "lockfiles/main.lock");
+    assert_eq!(project.git(&["fsck", "--strict", "--no-dangling"]), "");
+}
+
+#[test]
+fn messages_tell_all_of_it() {
+    needs!("git");
+    let mut packages = parts(5, "2.0");
+    packages[1] = clashing(&packages[1], "part02");
+    packages[3] = part("part03", "2.0").depends("extra");
+    packages.push(part("extra", "1.0"));
+    packages[4] = part("part04", "2.0").depends("part01 (>= 2.0)");
+    let (archive, project) = outdated(5, &packages);
+    project.write(
+        "bot.toml",
+        "branch = \"bot/{date}\"\nauthor = \"A Bot <bot@example.org>\"\n[[group]]\nname = \"first\"\npackages = [\"part03\"]\n",
+    );
+    project.commit("rules");
+    let ran = bot(&project, &["--branch", "night"]).exits(0);
+    let human = project.ok(&["bot", "--until", "composed", "--branch", "other"]);
+    insta::assert_snapshot!(stable(&ran.talk()), @"
+       Reading `debian` stable
+        Trying 6 moved source packages, build 1
+    [1/1] compose main/root armhf from 6 packages
+    error: `part01 2.0 all` and `part02 2.0 all` both ship `/usr/share/part02/version`, and neither replaces the other's
+        Trying 4 moved source packages, build 2
+    [1/1] compose main/root armhf from 6 packages
+    warning: held back: part01: `part01 2.0 all` and `part02 2.0 all` both ship `/usr/share/part02/version`, and neither replaces the other's
+        Trying 2 moved source packages, build 3
+    [1/1] compose main/root armhf from 6 packages
+         Wrote `night`
+               [DIGEST] update first: extra, part03
+               [DIGEST] update rest: part00, part02
+    warning: held back tonight: part01 1.0 ► 2.0 (and with it part04): `part01 2.0 all` and `part02 2.0 all` both ship `/usr/share/part02/version`, and neither replaces the other's
+               3 builds
+    ");
+    insta::assert_snapshot!(stable(&project.git(&["log", "--reverse", "--format=%an <%ae>%n%B", "main..night"])), @"
+    A Bot <bot@example.org>
+    update first: extra, part03
+
+    extra added at 1.0
+    part03 1.0 ► 2.0
+
+    Pintree-Update: first
+    Pintree-Index: debian stable 2026-01-01T00:00:00Z [DIGEST]
+
+    A Bot <bot@example.org>
+    update rest: part00, part02
+
+    part00 1.0 ► 2.0
+    part02 1.0 ► 2.0
+
+    Pintree-Update: rest
+    Pintree-Index: debian stable 2026-01-01T00:00:00Z [DIGEST]
+    Pintree-Held-Back: part01 1.0 ► 2.0 (and with it part04): `part01 2.0 all` and `part02 2.0 all` both ship `/usr/share/part02/version`, and neither replaces the other's
+    Pintree-Attempt: [DIGEST]
+    ");
+    insta::assert_snapshot!(stable(&human.stdout), @"
+    ## Held back tonight
+
+    - `part01 1.0 ► 2.0` (and with it `part04`): `` `part01 2.0 all` and `part02 2.0 all` both ship `/usr/share/part02/version`, and neither replaces the other's ``
+
+    ### `main`: 4 source packages change: 3 updated, 1 added
+
+    #### Packages that came and went
+
+    | image |  | package | version | because |
+    | --- | --- | --- | --- | --- |
+    | `root` | + | `extra` | `1.0` | ``request `part03`: part03 ► extra`` |
+
+    <details><summary>New source packages (1)</summary>
+
+    | source | from | to | images |
+    | --- | --- | --- | --- |
+    | `extra` |  | `1.0` | `root` |
+
+    </details>
+
+    <details><summary>Other updates (3)</summary>
+
+    | source | from | to | images |
+    | --- | --- | --- | --- |
+    | `part00` | `1.0` | `2.0` | `root` |
+    | `part02` | `1.0` | `2.0` | `root` |
+    | `part03` | `1.0` | `2.0` | `root` |
+
+    </details>
+
+    #### Size
+
+    | image | architecture | packages | download | to fetch | installed |
+    | --- | --- | --- | --- | --- | --- |
+    | `root` | `armhf` | 6 | 47.2 kB (+7.8 kB) | 31.4 kB | ±0 |
+
+    ## Indexes
+
+    | repository | suite | date | SHA-256 |
+    |---|---|---|---|
+    | `debian` | `stable` | `2026-01-01T00:00:00Z` | `[DIGEST]` |
+    ");
+    let again = project.ok(&["bot", "--until", "composed", "--branch", "night", "--message-only"]);
+    insta::assert_snapshot!(stable(&again.stdout), @"
+    ## Held back tonight
+
+    - `part01 1.0 ► 2.0` (and with it `part04`): `` `part01 2.0 all` and `part02 2.0 all` both ship `/usr/share/part02/version`, and neither replaces the other's ``
+
+    ### `main`: 4 source packages change: 3 updated, 1 added
+
+    #### Packages that came and went
+
+    | image |  | package | version | because |
+    | --- | --- | --- | --- | --- |
+    | `root` | + | `extra` | `1.0` | ``request `part03`: part03 ► extra`` |
+
+    <details><summary>New source packages (1)</summary>
+
+    | source | from | to | images |
+    | --- | --- | --- | --- |
+    | `extra` |  | `1.0` | `root` |
+
+    </details>
+
+    <details><summary>Other updates (3)</summary>
+
+    | source | from | to | images |
+    | --- | --- | --- | --- |
+    | `part00` | `1.0` | `2.0` | `root` |
+    | `part02` | `1.0` | `2.0` | `root` |
+    | `part03` | `1.0` | `2.0` | `root` |
+
+    </details>
+
+    #### Size
+
+    | image | architecture | packages | download | to fetch | installed |
+    | --- | --- | --- | --- | --- | --- |
+    | `root` | `armhf` | 6 | 47.2 kB (+7.8 kB) | 31.4 kB | ±0 |
+
+    ## Indexes
+
+    | repository | suite | date | SHA-256 |
+    |---|---|---|---|
+    | `debian` | `stable` | `2026-01-01T00:00:00Z` | `[DIGEST]` |
+    ");
+    let before = project.ok(&["bot", "--until", "composed", "--branch", "nowhere", "--message-only"]);
+    assert!(before.stdout.contains("part01") && !before.stdout.contains("Held back"), "{}", before.stdout);
+    archive.server.take_log();
+    bot(&project, &["--branch", "night"]).exits(0).says(&["`night` has it all already"]);
+}
+
+#[test]
+fn what_it_cannot_do_is_said() {
+    needs!("git");
+    let (_archive, project) = outdated(1, &parts(1, "2.0"));
+    let tell = |ran: Ran| format!("{}: {}", ran.code, ran.talk().trim_end());
+    let mut told = vec![];
+    for arguments in
+        [&["--branch", "main"][..], &["--branch", "a..b"], &["--author", "nobody"], &["--base", "gone"], &["--push", "nowhere"]]
+    {
+        told.push(tell(bot(&project, arguments)));
+    }
+    project.write("bot.toml", "brench = \"x\"\n");
+    project.commit("a mistake");
+    told.push(tell(bot(&project, &[])));
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    2: error: the branch `main` is checked out
+    hint: switch to another branch, or name one with `--branch`
+    2: error: `a..b` cannot be the name of a branch
+    hint: for example `pintree/update`, or `pintree/{date}`
+    2: error: `nobody` is no author
+    hint: write `NAME <EMAIL>`
+    2: error: git knows no revision `gone`
+    8: error: cannot ask the remote with git
+      caused by: `git --no-pager -c core.hooksPath=/dev/null -c core.fsmonitor=false -c log.showSignature=false ls-remote --refs -- nowhere refs/heads/pintree/update` ended with exit status: 128:
+    fatal: 'nowhere' does not appear to be a git repository
+    fatal: Could not read from remote repository.
+
+    Please make sure you have the correct access rights
+    and the repository exists.
+    2: error: bot.toml:1:1: unknown key `brench` in `bot.toml`
+      |
+    1 | brench = "x"
+      | ^^^^^^
+      = hint: did you mean `branch`?
+    "#);
+}
+
+#[test]
+fn no_secret_is_told() {
+    needs!("git");
+    const SECRET: &str = "s3cr3t-of-mine";
+    let mut packages = parts(4, "2.0");
+    packages[1] = clashing(&packages[1], "part02");
+    let (archive, project) = outdated(4, &packages);
+    std::fs::write(project.home(".netrc"), format!("machine 127.0.0.1 login me password {SECRET}\n")).unwrap();
+    let mut said = vec![];
+    let url = archive.server.url().replace("http://", &format!("http://me:{SECRET}@"));
+    project.git(&["remote", "add", "origin", &format!("{url}/none.git")]);
+    for arguments in [
+        &["bot", "--until", "composed"][..],
+        &["bot", "--until", "composed", "--message-only"],
+        &["-v", "bot", "--until", "composed", "--branch", "b", "--push"],
+        &["-v", "bot", "--until", "composed", "--branch", "b", "--push", &format!("{url}/none.git")],
+        &["-v", "--format", "json", "bot", "--until", "composed", "--branch", "c", "--push", "file:///nowhere"],
+        &["bisect", "HEAD~1", "--until", "composed", "--build-only"],
+    ] {
+        let mut command = project.pintree(arguments);
+        command.env("GITLAB_TOKEN", SECRET).env("PINTREE_MIRROR_DEBIAN", format!("https://me:{SECRET}@mirror.example.org/debian"));
+        let ran = project.finish(&mut command);
+        said.push(format!("{arguments:?} {}{}", ran.stdout, ran.stderr));
+    }
+    said.push(project.git(&["log", "--all", "-p", "--format=fuller"]));
+    for text in &said {
+        // The arguments are the test's own words.
+        let text = text.split_once("] ").map_or(text.as_str(), |(_, text)| text);
+        assert!(!text.contains(SECRET), "{text}");
+    }
+    assert!(said[0].contains("Held back") && said[2].contains("ask the remote"), "{}", said[2]);
+}
