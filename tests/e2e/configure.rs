@@ -1,7 +1,6 @@
 //! Maintainer scripts run in a sandbox: as dpkg runs them, with nothing of the host, and the same result every time.
 
-use crate::fixture::{Archive, Built, Project, needs, skip};
-use crate::universe;
+use crate::fixture::{Archive, Built, Project, needs};
 use pintree::testkit::deb::{Compression, Package};
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -11,17 +10,18 @@ const ARCH: &str = "amd64";
 
 /// Returns from the test unless scripts of this architecture run and busybox is there.
 macro_rules! needs_shell {
-    () => {{
-        needs!("dpkg", "setsid");
+    ($($tool:expr),*) => {{
+        needs!("dpkg", "setsid" $(, $tool)*);
         if cfg!(not(target_arch = "x86_64")) {
-            return skip("this test's shell is for amd64");
+            return crate::fixture::skip("this test's shell is for amd64");
         }
-        match universe::shell(ARCH) {
+        match crate::universe::shell(ARCH) {
             Some(shell) => shell,
-            None => return skip("busybox is not installed"),
+            None => return crate::fixture::skip("busybox is not installed"),
         }
     }};
 }
+pub(crate) use needs_shell;
 
 /// A package for the tests' architecture; nothing is compressed, so that a compressor's next version changes no byte.
 fn package(name: &str) -> Package {

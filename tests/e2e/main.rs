@@ -18,6 +18,7 @@ mod linkage;
 mod local;
 mod lock;
 mod mirrors;
+mod nights;
 mod offline;
 mod pipeline;
 mod places;
