@@ -17,12 +17,9 @@ const LINE: usize = 300;
 /// The numbers come from all of these entries, the text is bounded. What is no changelog gives no entry.
 pub fn between(text: &str, old: &str, new: &str) -> (Changelog, Vec<String>) {
     let (mut entries, mut ids) = (vec![], BTreeSet::new());
-    let (mut kept, mut left_out, mut complete) = (0, 0, false);
-    for (heading, lines) in sections(text) {
-        if version::compare(heading.version, old) != Ordering::Greater {
-            complete = true;
-            break;
-        }
+    let (mut kept, mut left_out) = (0, 0);
+    let (sections, complete) = sections(text, |version| version::compare(version, old) != Ordering::Greater);
+    for (heading, lines) in sections {
         if version::compare(heading.version, new) == Ordering::Greater {
             continue;
         }
@@ -34,8 +31,9 @@ pub fn between(text: &str, old: &str, new: &str) -> (Changelog, Vec<String>) {
         };
         for line in trimmed(&lines) {
             flaws(line, &mut ids);
-            let line = without_closes(line);
-            if line.trim().trim_start_matches(['*', '-', '+']).trim().is_empty() && !line.is_empty() {
+            let rest = without_closes(line);
+            // Nothing but a bullet or a full stop was left of the line.
+            if rest != line.trim_end() && !rest.contains(char::is_alphanumeric) {
                 continue;
             }
             if kept == LINES {
@@ -43,7 +41,7 @@ pub fn between(text: &str, old: &str, new: &str) -> (Changelog, Vec<String>) {
                 continue;
             }
             kept += 1;
-            entry.lines.push(shortened(&plain(&line)));
+            entry.lines.push(shortened(&plain(&rest)));
         }
         entries.push(entry);
     }
@@ -62,11 +60,15 @@ struct Heading<'a> {
     urgency: &'a str,
 }
 
-/// Each entry's heading and its lines, in the file's order.
-fn sections(text: &str) -> Vec<(Heading<'_>, Vec<&str>)> {
+/// Each entry's heading and its lines, in the file's order, up to the first version that is old enough; and whether there
+/// is one. A changelog may be long, and what is new in it is at its beginning.
+fn sections(text: &str, is_old: impl Fn(&str) -> bool) -> (Vec<(Heading<'_>, Vec<&str>)>, bool) {
     let mut found: Vec<(Heading<'_>, Vec<&str>)> = vec![];
     for line in text.lines() {
         if let Some(heading) = heading(line) {
+            if is_old(heading.version) {
+                return (found, true);
+            }
             found.push((heading, vec![]));
         } else if let Some((_, lines)) = found.last_mut()
             && (line.starts_with("  ") || line.trim().is_empty())
@@ -74,7 +76,7 @@ fn sections(text: &str) -> Vec<(Heading<'_>, Vec<&str>)> {
             lines.push(line);
         }
     }
-    found
+    (found, false)
 }
 
 /// Reads `PACKAGE (VERSION) DISTRIBUTIONS; KEY=VALUE, …`.
@@ -185,13 +187,14 @@ fn bug(text: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const TEXT: &str = "\
 openssl (3.5.6-1~deb13u2) trixie-security; urgency=medium
 
   * CVE-2026-31415: fix a read behind the end (Closes: #1100001, #1100002)
   * Also cve-2026-2718, not ACVE-2026-9999 nor CVE-26-1.
-    Closes: #7
+    Closes: #7.
 
  -- Ann <ann@example.org>  Mon, 05 Jan 2026 10:00:00 +0000
 
@@ -225,7 +228,6 @@ openssl (3.5.5-1) unstable; urgency=low
         3.5.6-1~deb13u2 trixie-security medium
         * CVE-2026-31415: fix a read behind the end
         * Also cve-2026-2718, not ACVE-2026-9999 nor CVE-26-1.
-
         --
         3.5.6-1~deb13u1 trixie high
         [ Bob ]
@@ -255,6 +257,18 @@ openssl (3.5.5-1) unstable; urgency=low
         assert_eq!((entries[0].lines.len(), left_out, complete), (LINES, 501 - LINES, true));
         assert!(entries[0].lines.iter().all(|line| line.chars().count() <= LINE));
         assert_eq!(ids, ["CVE-2026-0001"]);
+    }
+
+    proptest! {
+        #[test]
+        fn noise_is_bounded(lines in proptest::collection::vec(
+            prop_oneof!["[^\n]{0,400}", Just("a (2-1) x; urgency=low".to_owned()), "  .{0,30}(closes:|LP:|CVE-)[ #0-9,bug-]{0,20}"], 0..150)) {
+            let (changelog, ids) = between(&lines.join("\n"), "1", "3");
+            let Changelog::Read { entries, .. } = changelog else { panic!() };
+            let kept: Vec<&String> = entries.iter().flat_map(|entry| &entry.lines).collect();
+            prop_assert!(kept.len() <= LINES && kept.iter().all(|line| line.chars().count() <= LINE && !line.chars().any(char::is_control)));
+            prop_assert!(ids.iter().all(|id| id.len() < 30));
+        }
     }
 
     #[test]

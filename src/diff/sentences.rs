@@ -46,12 +46,10 @@ impl Comparison {
     pub fn unread(&self) -> Option<String> {
         /// Packages that are named.
         const NAMED: usize = 3;
-        let some = self.not_read.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-        let more = self.not_read.len().saturating_sub(NAMED);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let packages = count(self.not_read.len(), "package is", "packages are");
         let text = format!(
-            "Not read: {packages} not in the store, so scripts, privileges, services and sizes in them are not known: {some}{more}"
+            "Not read: {packages} not in the store, so scripts, privileges, services and sizes in them are not known: {}",
+            some(&self.not_read, NAMED)
         );
         (!self.not_read.is_empty()).then_some(text)
     }
@@ -91,7 +89,9 @@ impl SourceChange {
 
     /// Why it stands where it stands, in one line.
     pub fn why(&self) -> String {
-        self.reasons().join(", ")
+        /// Reasons that are told; the numbers of flaws may be many.
+        const TOLD: usize = 5;
+        some(&self.reasons(), TOLD)
     }
 
     /// The same, one by one: security repositories, numbers of flaws, what it does at the start.
@@ -142,6 +142,8 @@ impl fmt::Display for Alert {
 
 impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// Names that are told.
+        const TOLD: usize = 4;
         write!(f, "{} stays at {}", self.package, self.version)?;
         if let Some(until) = &self.until {
             write!(f, " until {until}")?;
@@ -154,19 +156,17 @@ impl fmt::Display for Held {
         }
         match (self.pins.is_empty(), self.ahead.is_empty()) {
             (true, _) => f.write_str(": holds nothing here"),
-            (false, true) => write!(f, ": holds {}", few(&self.pins)),
-            (false, false) => write!(f, ": holds {} back; {} of the same source went on", few(&self.pins), few(&self.ahead)),
+            (false, true) => write!(f, ": holds {}", some(&self.pins, TOLD)),
+            (false, false) => write!(f, ": holds {} back; {} of the same source went on", some(&self.pins, TOLD), some(&self.ahead, TOLD)),
         }
     }
 }
 
 /// The first ones, and how many more there are.
-fn few(names: &[String]) -> String {
-    /// Names that are told.
-    const TOLD: usize = 4;
-    let more = names.len().saturating_sub(TOLD);
+fn some(names: &[String], most: usize) -> String {
+    let more = names.len().saturating_sub(most);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{}{more}", names[..names.len().min(TOLD)].join(", "))
+    format!("{}{more}", names[..names.len().min(most)].join(", "))
 }
 
 impl fmt::Display for IdChange {

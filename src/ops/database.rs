@@ -1,10 +1,10 @@
 //! The package database inside an image commit: which packages it has, and which files are theirs.
 
-use super::Error;
+use super::{Error, facts};
 use crate::diff::Contents;
 use crate::pkg::{Architecture, Pin, Sha256};
 use crate::step::import;
-use crate::store::{Checksum, Entry, Repo, Tree};
+use crate::store::{Checksum, Entry, Metadata, Repo, Tree};
 use std::collections::HashMap;
 
 /// Where dpkg's database lies in an image: where sealing moves it, and where dpkg itself has it.
@@ -21,6 +21,8 @@ pub struct Database {
     pub pins: Vec<Pin>,
     /// What is known of each, by that digest.
     pub contents: HashMap<Sha256, Contents>,
+    /// The digest of each package, by its name with and without its architecture.
+    digests: HashMap<String, Sha256>,
     /// The owner of each path, in the words of the package that ships it.
     owners: HashMap<String, String>,
     /// The database's own directory, with a slash at both ends.
@@ -48,6 +50,7 @@ impl Database {
             architecture: architecture.ok_or_else(none)?,
             pins: vec![],
             contents: HashMap::new(),
+            digests: HashMap::new(),
             owners: HashMap::new(),
             info: format!("/{info}/"),
         };
@@ -79,17 +82,22 @@ impl Database {
         let kibibytes: u64 = field("Installed-Size").and_then(|size| size.parse().ok()).unwrap_or_default();
         self.contents.insert(sha256, Contents { installed: kibibytes.saturating_mul(1024), ..Contents::default() });
         let (repo, path) = (String::new(), String::new());
+        self.digests.insert(name.clone(), sha256);
+        self.digests.insert(format!("{name}:{architecture}"), sha256);
         self.pins.push(Pin { name, architecture, version, source, source_version, repo, path, sha256, size: 0 });
         Some(())
     }
 
+    /// Notes what a file makes of the package that it belongs to.
+    pub fn note(&mut self, path: &str, metadata: &Metadata) {
+        let digest = self.owner(path).and_then(|owner| self.digests.get(owner)).copied();
+        if let Some(contents) = digest.and_then(|digest| self.contents.get_mut(&digest)) {
+            facts::note(contents, path, metadata);
+        }
+    }
+
     /// Reads whose the files are, and which scripts there are.
     fn look(&mut self, repo: &Repo, tree: &mut Tree, info: &str) -> Result<(), Error> {
-        let digests: HashMap<String, Sha256> = self
-            .pins
-            .iter()
-            .flat_map(|pin| [(pin.name.clone(), pin.sha256), (format!("{}:{}", pin.name, pin.architecture), pin.sha256)])
-            .collect();
         for name in tree.names(repo, info)? {
             let Some((package, member)) = name.rsplit_once('.') else { continue };
             let path = format!("{info}/{name}");
@@ -99,7 +107,7 @@ impl Database {
                     self.owners.entry(line.to_owned()).or_insert_with(|| package.to_owned());
                 }
             } else if import::is_script(member)
-                && let (Some(digest), Some(Entry::File(file))) = (digests.get(package), tree.get(repo, &path)?)
+                && let (Some(digest), Some(Entry::File(file))) = (self.digests.get(package), tree.get(repo, &path)?)
                 && let Some(contents) = self.contents.get_mut(digest)
             {
                 contents.scripts.insert(member.to_owned(), file.to_hex());

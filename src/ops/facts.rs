@@ -5,7 +5,7 @@ use crate::diff::{Changelog, ChangelogFacts, Comparison, Contents, Facts, Kind, 
 use crate::lock::Lockfile;
 use crate::pkg::{Pin, Sha256};
 use crate::step::import;
-use crate::store::{self, Checksum, Entry, FileKind, FileMeta, RefName, Repo, Tree};
+use crate::store::{self, Checksum, Entry, FileKind, Metadata, RefName, Repo, Tree};
 use std::collections::{BTreeMap, HashSet};
 use std::io::Read as _;
 
@@ -98,19 +98,23 @@ fn contents(store: &Repo, pin: &Pin) -> Result<Option<Contents>, Error> {
             }
             return Ok(());
         }
-        if let Some(kind) = ServiceKind::of(path) {
-            contents.services.insert((kind, path.to_owned()));
-        }
-        let FileMeta { metadata, .. } = store.read_file_meta(file)?;
-        if metadata.mode & 0o6000 != 0 {
-            contents.privileged.insert(path.to_owned(), metadata.mode);
-        }
-        if metadata.xattrs.iter().any(|(name, _)| name.starts_with(b"security.capability")) {
-            contents.capable.insert(path.to_owned());
-        }
+        note(&mut contents, path, &store.read_file_meta(file)?.metadata);
         Ok(())
     })?;
     Ok(Some(contents))
+}
+
+/// Notes what a file makes of its package: whether it is privileged, or starts a program.
+pub fn note(contents: &mut Contents, path: &str, metadata: &Metadata) {
+    if let Some(kind) = ServiceKind::of(path) {
+        contents.services.insert((kind, path.to_owned()));
+    }
+    if metadata.mode & 0o6000 != 0 {
+        contents.privileged.insert(path.to_owned(), metadata.mode);
+    }
+    if metadata.xattrs.iter().any(|(name, _)| name.starts_with(b"security.capability")) {
+        contents.capable.insert(path.to_owned());
+    }
 }
 
 /// `Installed-Size` in bytes.

@@ -11,6 +11,7 @@ mod checkout;
 mod cli;
 mod configure;
 mod credentials;
+mod diff;
 mod fixture;
 mod hostile;
 mod interrupted;
