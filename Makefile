@@ -7,13 +7,13 @@ PINTREE = $(TARGET)/release/pintree
 # program:package pairs; `setup` installs the packages whose program (or pkg-config module) is missing.
 TOOLS = busybox:busybox-static cc:gcc pkg-config:pkg-config ninja:ninja-build ostree:ostree git:git gpg:gnupg dpkg-deb:dpkg xz:xz-utils zstd:zstd bzip2:bzip2 strace:strace python3:python3 qemu-arm-static:qemu-user-static newuidmap:uidmap
 # What the side-by-side benchmarks and acceptance scripts need besides.
-BENCH_TOOLS = mmdebstrap:mmdebstrap nginx:nginx-light ar:binutils getcap:libcap2-bin faketime:faketime arm-linux-gnueabihf-gcc:gcc-arm-linux-gnueabihf
+BENCH_TOOLS = mmdebstrap:mmdebstrap nginx:nginx-light ar:binutils getcap:libcap2-bin faketime:faketime arm-linux-gnueabihf-gcc:gcc-arm-linux-gnueabihf cmark-gfm:cmark-gfm jsonschema:python3-jsonschema
 
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 missing = $(strip $(foreach t,$(1),$(if $(shell command -v $(firstword $(subst :, ,$(t)))),,$(lastword $(subst :, ,$(t))))))
 MODULES = $(shell pkg-config --exists ostree-1 2>/dev/null || echo libostree-dev)
 
-.PHONY: setup bench-setup build demo test check bench accept-1 accept-2 lints clean
+.PHONY: setup bench-setup build demo test check bench accept-1 accept-2 accept-3 lints clean
 
 setup:
 	@packages="$(call missing,$(TOOLS)) $(MODULES)"; \
@@ -62,6 +62,9 @@ accept-1: build bench-setup
 
 accept-2: build bench-setup
 	tests/accept/accept-2.sh
+
+accept-3: build bench-setup
+	tests/accept/accept-3.sh
 
 clean:
 	rm -rf _build
