@@ -58,7 +58,9 @@ impl Place {
 pub fn diff(session: &mut Session<'_>, options: &Options) -> Result<Report, Error> {
     let path = session.project.store();
     let store = if path.join("config").exists() { Some(Repo::open(&path)?) } else { None };
-    let (old, new) = places(session, store.as_ref(), options)?;
+    let git = Git::find(session.project.root())?;
+    let git = if session.offline { git.map(Git::without_network) } else { git };
+    let (old, new) = places(session, store.as_ref(), git.as_ref(), options)?;
     let mut report = Report { old: old.name(), new: new.name(), ..Report::default() };
     match (&old, &new) {
         (Place::Image { commit: before, .. }, Place::Image { commit: after, .. }) => {
@@ -71,7 +73,7 @@ pub fn diff(session: &mut Session<'_>, options: &Options) -> Result<Report, Erro
             return Err(Error::NotComparable { image: name.clone(), other: other.name() });
         }
         _ => {
-            for (name, sides) in pairs(session, &old, &new)? {
+            for (name, sides) in pairs(session, git.as_ref(), &old, &new)? {
                 report.comparisons.push(compare(session, store.as_ref(), &name, &sides)?);
             }
         }
@@ -105,17 +107,15 @@ fn compare(session: &mut Session<'_>, store: Option<&Repo>, name: &str, sides: &
 }
 
 /// Finds out what the words mean.
-fn places(session: &Session<'_>, store: Option<&Repo>, options: &Options) -> Result<(Place, Place), Error> {
-    let git = Git::find(session.project.root())?;
-    let git = if session.offline { git.map(Git::without_network) } else { git };
-    let needed = || git.as_ref().ok_or_else(|| Error::NoCheckout { directory: session.project.root().to_owned() });
+fn places(session: &Session<'_>, store: Option<&Repo>, git: Option<&Git>, options: &Options) -> Result<(Place, Place), Error> {
+    let head = || -> Result<Place, Error> {
+        let commit = needed(session, git)?.resolve("HEAD")?.ok_or_else(|| Error::NoRevision { revision: "HEAD".to_owned() })?;
+        Ok(Place::Revision { name: "HEAD".to_owned(), commit })
+    };
     match (&options.old, &options.new) {
-        (None, _) => {
-            let commit = needed()?.resolve("HEAD")?.ok_or_else(|| Error::NoRevision { revision: "HEAD".to_owned() })?;
-            Ok((Place::Revision { name: "HEAD".to_owned(), commit }, Place::WorkTree))
-        }
+        (None, _) => Ok((head()?, Place::WorkTree)),
         (Some(old), None) => {
-            if let (None, Some(git)) = (file(session, old), &git)
+            if let (None, Some(git)) = (file(session, old), git)
                 && let Some(range) = git.range(old)?
             {
                 let (before, after) = old.split_once("..").unwrap_or((old, ""));
@@ -123,17 +123,13 @@ fn places(session: &Session<'_>, store: Option<&Repo>, options: &Options) -> Res
                 let old = Place::Revision { name: name(before), commit: range.old };
                 return Ok((old, Place::Revision { name: name(after.trim_start_matches('.')), commit: range.new }));
             }
-            let place = place(session, store, git.as_ref(), old)?;
-            match place {
+            match place(session, store, git, old)? {
                 // The project's own lockfile is compared with what git has of it.
-                Place::File(Some(path)) if is_own(session, &path) => {
-                    let commit = needed()?.resolve("HEAD")?.ok_or_else(|| Error::NoRevision { revision: "HEAD".to_owned() })?;
-                    Ok((Place::Revision { name: "HEAD".to_owned(), commit }, Place::File(Some(path))))
-                }
+                Place::File(Some(path)) if is_own(session, &path) => Ok((head()?, Place::File(Some(path)))),
                 place => Ok((place, Place::WorkTree)),
             }
         }
-        (Some(old), Some(new)) => Ok((place(session, store, git.as_ref(), old)?, place(session, store, git.as_ref(), new)?)),
+        (Some(old), Some(new)) => Ok((place(session, store, git, old)?, place(session, store, git, new)?)),
     }
 }
 
@@ -178,36 +174,36 @@ fn is_own(session: &Session<'_>, path: &Path) -> bool {
 }
 
 /// The lockfiles of both places, with their names: every one of the project, unless a file is named.
-fn pairs(session: &Session<'_>, old: &Place, new: &Place) -> Result<Vec<(String, [Locked; 2])>, Error> {
+fn pairs(session: &Session<'_>, git: Option<&Git>, old: &Place, new: &Place) -> Result<Vec<(String, [Locked; 2])>, Error> {
     let named = |place: &Place| match place {
         Place::File(Some(path)) => Some(path.clone()),
         _ => None,
     };
     let Some(path) = named(new).or_else(|| named(old)) else {
-        let mut names: BTreeSet<OsString> = names(session, old)?.into_iter().collect();
-        names.extend(self::names(session, new)?);
+        let mut names: BTreeSet<OsString> = names(session, git, old)?.into_iter().collect();
+        names.extend(self::names(session, git, new)?);
         let pair = |name: OsString| {
             let path = session.project.lockfiles().join(&name);
             let stem = Path::new(&name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            Ok((stem, [locked(session, old, &path)?, locked(session, new, &path)?]))
+            Ok((stem, [locked(session, git, old, &path)?, locked(session, git, new, &path)?]))
         };
         return names.into_iter().map(pair).collect();
     };
     // What stands beside a file without a name of its own is the lockfile of the same name.
     let own = session.project.lockfiles().join(path.file_name().unwrap_or_default());
     let counterpart = |place: &Place| match place {
-        Place::Revision { .. } if is_own(session, &path) || !own.exists() => locked(session, place, &path),
-        place => locked(session, place, &own),
+        Place::Revision { .. } if is_own(session, &path) || !own.exists() => locked(session, git, place, &path),
+        place => locked(session, git, place, &own),
     };
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     Ok(vec![(name, [counterpart(old)?, counterpart(new)?])])
 }
 
 /// The names of the lockfiles that a place has.
-fn names(session: &Session<'_>, place: &Place) -> Result<Vec<OsString>, Error> {
+fn names(session: &Session<'_>, git: Option<&Git>, place: &Place) -> Result<Vec<OsString>, Error> {
     let directory = session.project.lockfiles();
     let mut names = match place {
-        Place::Revision { commit, .. } => git(session)?.names_at(commit, &directory)?,
+        Place::Revision { commit, .. } => needed(session, git)?.names_at(commit, &directory)?,
         _ => match std::fs::read_dir(&directory) {
             Ok(entries) => entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<_, _>>(),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(vec![]),
@@ -219,13 +215,12 @@ fn names(session: &Session<'_>, place: &Place) -> Result<Vec<OsString>, Error> {
     Ok(names)
 }
 
-fn git(session: &Session<'_>) -> Result<Git, Error> {
-    let git = Git::find(session.project.root())?.ok_or_else(|| Error::NoCheckout { directory: session.project.root().to_owned() })?;
-    Ok(if session.offline { git.without_network() } else { git })
+fn needed<'g>(session: &Session<'_>, git: Option<&'g Git>) -> Result<&'g Git, Error> {
+    git.ok_or_else(|| Error::NoCheckout { directory: session.project.root().to_owned() })
 }
 
 /// A lockfile as a place has it, with its manifest.
-fn locked(session: &Session<'_>, place: &Place, path: &Path) -> Result<Locked, Error> {
+fn locked(session: &Session<'_>, git: Option<&Git>, place: &Place, path: &Path) -> Result<Locked, Error> {
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let manifest_path = session.project.manifest(&name);
     match place {
@@ -236,7 +231,7 @@ fn locked(session: &Session<'_>, place: &Place, path: &Path) -> Result<Locked, E
             Ok(Locked { lockfile, manifest: manifest::load(&manifest_path).ok() })
         }
         Place::Revision { name, commit } => {
-            let git = git(session)?;
+            let git = needed(session, git)?;
             let text = |path: &Path| Ok::<_, Error>(git.file_at(commit, path)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()));
             let parse = |text: String| {
                 let load =

@@ -145,7 +145,10 @@ impl Git {
 
     /// The regular files that `path` names in a revision, or that lie in it if it ends in a slash.
     fn entries(&self, revision: &str, path: &OsStr) -> Result<Vec<Entry>, Error> {
-        let commit = self.resolve(revision)?.ok_or_else(|| Error::NoRevision { revision: revision.to_owned() })?;
+        // Each process costs some milliseconds; what was resolved before is known to be a commit.
+        let is_id = matches!(revision.len(), 40 | 64) && revision.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let commit = if is_id { Some(revision.to_owned()) } else { self.resolve(revision)? };
+        let commit = commit.ok_or_else(|| Error::NoRevision { revision: revision.to_owned() })?;
         let mut command = self.command();
         command.args(["ls-tree", "-z", "--full-tree", &commit]);
         if !path.is_empty() {
