@@ -15,6 +15,12 @@ pub const INDEX: &str = "Pintree-Index";
 /// The trailer of security advisories that a change closes.
 pub const SECURITY: &str = "Pintree-Security";
 
+/// More commits than groups can be: beyond them nobody looks.
+const MOST: usize = 200;
+
+/// Commits of others that are named.
+const SHOWN: usize = 5;
+
 /// A branch that the bot has made.
 #[derive(Clone, Debug)]
 pub struct Branch {
@@ -29,21 +35,28 @@ pub struct Branch {
 impl Branch {
     /// Looks at a branch that is at `tip`; none if all of it is in `base`.
     ///
+    /// Its commits are those at its end that are the bot's. What they stand on is where it was made from: a clone that does
+    /// not go far back may not know whether that is in the base.
+    ///
     /// # Errors
-    /// [`Error::Foreign`] if somebody else's commits are on it.
+    /// [`Error::Foreign`] if somebody else's commits are at its end.
     pub fn read(git: &Git, name: &str, tip: &str, base: &str, author: &Author) -> Result<Option<Self>, Error> {
-        let records = git.commits(base, tip)?;
-        let Some(first) = records.first() else { return Ok(None) };
-        let is_own = |record: &&Record| {
+        let records = git.commits(base, tip, MOST)?;
+        if records.is_empty() {
+            return Ok(None);
+        }
+        let is_own = |record: &Record| {
             record.parents.len() == 1
                 && record.emails.iter().all(|email| *email == author.email)
                 && trailer(&record.message, MARK).next().is_some()
         };
-        let foreign: Vec<String> = records.iter().filter(|record| !is_own(record)).map(describe).collect();
+        let foreign: Vec<String> = records.iter().take_while(|record| !is_own(record)).take(SHOWN).map(describe).collect();
         if !foreign.is_empty() {
             return Err(Error::Foreign { branch: name.to_owned(), commits: foreign });
         }
-        Ok(Some(Self { tip: tip.to_owned(), base: first.parents[0].clone(), commits: records }))
+        let mut commits: Vec<Record> = records.into_iter().take_while(is_own).collect();
+        commits.reverse();
+        Ok(Some(Self { tip: tip.to_owned(), base: commits[0].parents[0].clone(), commits }))
     }
 
     /// What the branch was made from.

@@ -47,11 +47,11 @@ impl Git {
         Ok(output.stdout.split(|byte| *byte == 0).any(|found| found == line.as_bytes()))
     }
 
-    /// The commits that `new` has and `old` has not, the oldest first.
-    pub fn commits(&self, old: &str, new: &str) -> Result<Vec<Record>, Error> {
-        let range = format!("{old}..{new}");
+    /// The last commits up to `new` that `old` has not, at most `count`, the newest first; of merges the first parent's line.
+    pub fn commits(&self, old: &str, new: &str, count: usize) -> Result<Vec<Record>, Error> {
+        let (range, count) = (format!("{old}..{new}"), format!("--max-count={count}"));
         let mut command = self.command();
-        command.args(["log", "-z", "--reverse", "--topo-order", "--format=%H%x01%P%x01%T%x01%ae%x01%ce%x01%B", &range]);
+        command.args(["log", "-z", "--first-parent", &count, "--format=%H%x01%P%x01%T%x01%ae%x01%ce%x01%B", &range]);
         let output = self.output("list commits", &mut command)?;
         let record = |text: &[u8]| {
             let text = String::from_utf8_lossy(text).into_owned();
@@ -66,11 +66,6 @@ impl Git {
             })
         };
         Ok(output.stdout.split(|byte| *byte == 0).filter_map(record).collect())
-    }
-
-    /// The last commit that two have in common.
-    pub fn merge_base(&self, one: &str, other: &str) -> Result<Option<String>, Error> {
-        self.id("find the common ancestor", &["merge-base", one, other])
     }
 
     /// The id of the tree of a commit in which some files are others. Paths are as one would open them.
