@@ -11,7 +11,7 @@ BENCH_TOOLS = mmdebstrap:mmdebstrap nginx:nginx-light ar:binutils getcap:libcap2
 
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 missing = $(strip $(foreach t,$(1),$(if $(shell command -v $(firstword $(subst :, ,$(t)))),,$(lastword $(subst :, ,$(t))))))
-MODULES = $(shell pkg-config --exists ostree-1 2>/dev/null || echo libostree-dev)
+MODULES = $(shell pkg-config --exists ostree-1 2>/dev/null || echo libostree-dev) $(shell python3 -c 'import yaml' 2>/dev/null || echo python3-yaml)
 
 .PHONY: setup bench-setup build demo test check bench accept-1 accept-2 accept-3 lints clean
 

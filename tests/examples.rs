@@ -100,3 +100,83 @@ fn a_package_of_the_projects_own_goes_into_its_image() {
     project.ok("ninja", &[]);
     assert!(list(&project).contains("/usr/bin/greeter") && !list(&project).contains(" 40 "), "{}", list(&project));
 }
+
+const UPDATE_BOT: &str = "examples/update-bot";
+
+/// A job's file as JSON, read by a YAML parser that is not ours.
+fn yaml(path: &str) -> Option<serde_json::Value> {
+    let script = "import sys, json, yaml; json.dump(yaml.safe_load(open(sys.argv[1])), sys.stdout, default=str)";
+    let output = Command::new("python3").args(["-c", script]).arg(format!("{UPDATE_BOT}/{path}")).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    if said.contains("No module named 'yaml'") {
+        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "CI must run this test: python3-yaml is not installed");
+        eprintln!("skipped: python3-yaml is not installed");
+        return None;
+    }
+    assert!(output.status.success(), "{path}: {said}");
+    Some(serde_json::from_slice(&output.stdout).unwrap())
+}
+
+/// A shell takes the script, and the program every line in it that calls the bot.
+fn calls_the_bot(script: &str) {
+    let output = Command::new("sh").args(["-n", "-c", script]).output().unwrap();
+    assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+    let calls: Vec<&str> = script.lines().filter_map(|line| line.trim().strip_prefix("pintree bot")).collect();
+    assert!(!calls.is_empty(), "{script}");
+    for call in calls {
+        let arguments = call.split('>').next().unwrap();
+        let command = format!("exec \"$0\" bot {arguments} --help");
+        let output = Command::new("sh").args(["-c", &command, env!("CARGO_BIN_EXE_pintree")]).output().unwrap();
+        assert!(output.status.success(), "{call}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn jobs_of_the_update_bot_are_what_their_systems_read() {
+    if !has("python3") {
+        return;
+    }
+    if let Some(workflow) = yaml(".github/workflows/update.yml") {
+        let steps = workflow["jobs"]["update"]["steps"].as_array().unwrap();
+        let scripts: Vec<&str> = steps.iter().filter_map(|step| step["run"].as_str()).collect();
+        calls_the_bot(&scripts.join("\n"));
+        assert_eq!(workflow["permissions"]["contents"], "write");
+    }
+    if let Some(pipeline) = yaml(".gitlab-ci.yml") {
+        let lines = |key: &str| {
+            pipeline["update"][key].as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        calls_the_bot(&[lines("before_script"), lines("script")].concat().join("\n"));
+    }
+    let jenkins = std::fs::read_to_string(format!("{UPDATE_BOT}/Jenkinsfile")).unwrap();
+    calls_the_bot(jenkins.split("'''").nth(1).unwrap());
+    assert_eq!(jenkins.matches(['{', '(']).count(), jenkins.matches(['}', ')']).count());
+    let service = std::fs::read_to_string(format!("{UPDATE_BOT}/systemd/pintree-bot.service")).unwrap();
+    calls_the_bot(service.split('\'').nth(1).unwrap());
+}
+
+#[test]
+fn systemd_takes_the_units_of_the_update_bot() {
+    // Where there is no systemd, nobody runs these units either.
+    if Command::new("systemd-analyze").arg("--version").output().is_err() {
+        eprintln!("skipped: systemd-analyze is not installed");
+        return;
+    }
+    let units = ["pintree-bot.service", "pintree-bot.timer"].map(|unit| format!("{UPDATE_BOT}/systemd/{unit}"));
+    let output = Command::new("systemd-analyze").args(["verify", "--man=no"]).args(&units).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    // It also tells of faults in units of the host.
+    let ours: Vec<&str> = said.lines().filter(|line| line.contains("pintree-bot")).collect();
+    assert!(ours.is_empty(), "{}", ours.join("\n"));
+    let calendar = std::fs::read_to_string(&units[1]).unwrap();
+    let time = calendar.lines().find_map(|line| line.strip_prefix("OnCalendar=")).unwrap();
+    assert!(Command::new("systemd-analyze").args(["calendar", time]).output().unwrap().status.success(), "{time}");
+}
+
+#[test]
+fn rules_of_the_update_bot_are_read() {
+    let path = Path::new(UPDATE_BOT).join("bot.toml");
+    let rules = pintree::manifest::BotRules::load(&path, &path).unwrap();
+    assert_eq!(rules.groups.iter().map(|rule| rule.name.as_str()).collect::<Vec<_>>(), ["security", "boot", "certificates"]);
+    assert_eq!(rules.branch, "pintree/update", "the jobs name the branch");
+}
