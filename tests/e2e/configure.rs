@@ -91,6 +91,20 @@ fn scripts_run_as_dpkg_runs_them() {
 }
 
 #[test]
+fn an_image_may_have_next_to_no_directories() {
+    let _shell = needs_shell!();
+    let Some(busybox) = ["/usr/bin/busybox", "/bin/busybox"].iter().find_map(|path| std::fs::read(path).ok()) else { return };
+    let script = "#!/bin/busybox sh\nbusybox ls -d /usr/sbin > /told 2>&1\nbusybox mkdir -p /var/lib/tiny\n";
+    let tiny = package("tiny").file("bin/busybox", 0o755, busybox).script("postinst", script);
+    let archive = Archive::new(&[tiny]);
+    let project = configured(&archive, r#"["tiny"]"#);
+    build(&project);
+    assert_eq!(file(&project, "/told"), "ls: /usr/sbin: No such file or directory\n");
+    project.ok(&["build"]);
+    project.fsck();
+}
+
+#[test]
 fn nothing_of_the_host_is_there() {
     let shell = needs_shell!();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

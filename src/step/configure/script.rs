@@ -57,6 +57,10 @@ pub(super) struct Scripts<'a> {
 impl Scripts<'_> {
     /// Runs `work` while no service can be started.
     pub(super) fn without_services<T>(root: &sandbox::Root, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+        // What starts services and asks the policy lies there too.
+        if !root.exists("usr/sbin") {
+            return work();
+        }
         let old = root.read(POLICY)?;
         root.write(POLICY, b"#!/bin/sh\nexit 101\n", 0o755)?;
         let result = work()?;
