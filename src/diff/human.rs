@@ -122,13 +122,18 @@ impl Page<'_> {
             Kind::Downgraded | Kind::Removed => Look::Bad,
             _ => Look::Good,
         };
-        let name = self.paint(look, &plain(&source.name));
-        let mut text = format!("  {name} {}", plain(&source.transition()));
-        let why = source.why();
-        if !why.is_empty() {
-            text.push_str(&format!("  {}", self.paint(Look::Faint, &plain(&why))));
+        let (name, transition, why) = (plain(&source.name), plain(&source.transition()), plain(&source.why()));
+        let text = format!("  {} {transition}", self.paint(look, &name));
+        let length = [&name, &transition, &why].map(|part| part.chars().count()).iter().sum::<usize>();
+        if why.is_empty() {
+            self.line(&text);
+        } else if length + 5 <= self.options.width {
+            let why = self.paint(Look::Faint, &why);
+            self.line(&format!("{text}  {why}"));
+        } else {
+            self.line(&text);
+            self.words(Some(Look::Faint), &format!("      {why}"), 6);
         }
-        self.line(&text);
     }
 
     fn changelog(&mut self, source: &SourceChange) {

@@ -149,7 +149,9 @@ fn place(session: &Session<'_>, store: Option<&Repo>, git: Option<&Git>, word: &
     let image = |commit| Place::Image { name: word.to_owned(), commit };
     if let Some(store) = store {
         for name in [word.to_owned(), format!("image/{word}"), format!("image/{word}/sealed")] {
+            // Half a name is the name of a directory.
             if let Ok(reference) = name.parse::<RefName>()
+                && store.path().join("refs/heads").join(reference.as_str()).is_file()
                 && let Some(commit) = store.read_ref(&reference)?
             {
                 return Ok(image(commit));

@@ -400,6 +400,7 @@ fn says_what_it_cannot_compare() {
     told.push_str(&talk(&["diff", "gone..HEAD"]));
     let built = project.build().remove(0);
     told.push_str(&talk(&["diff", &built.reference]));
+    told.push_str(&talk(&["diff", "main/base/armhf"]));
     insta::assert_snapshot!(told, @"
     error: the project is in no git checkout
     hint: run it in a git checkout, or name the project directory with `-C`
@@ -409,6 +410,7 @@ fn says_what_it_cannot_compare() {
     error: git knows no revision `gone`
     error: `image/main/base/armhf/composed` is an image, and the working tree is none
     hint: name a second image: a ref as `build` prints it, or a commit
+    error: `main/base/armhf` is neither a lockfile, nor a git revision, nor an image of the store
     ");
     let told = project.run(&["diff", "gone.lock"]).talk();
     insta::assert_snapshot!(told, @"
@@ -474,4 +476,41 @@ fn a_secret_is_in_no_form() {
     let mut found = vec![];
     files_below(&project.path("lockfiles"), &mut |path| found.push(std::fs::read_to_string(path).unwrap()));
     assert!(found.iter().all(|text| SECRETS.iter().all(|secret| !text.contains(secret))));
+}
+
+/// Runs the program on a terminal of 60 columns.
+fn on_terminal(project: &Project, arguments: &str, environment: &[(&str, &str)]) -> String {
+    let pintree = env!("CARGO_BIN_EXE_pintree");
+    let mut command = project.command("script");
+    command.args(["-qec", &format!("stty cols 60 rows 9; {pintree} {arguments}"), "/dev/null"]);
+    command.env("TERM", "xterm").envs(environment.iter().copied());
+    project.finish(&mut command).exits(0).stdout.replace('\r', "")
+}
+
+#[test]
+fn a_terminal_gets_colour_lines_that_fit_and_a_pager() {
+    needs!("git", "script", "stty");
+    let (_archive, project) = updated();
+    let pager = [("PAGER", "sed s/^/paged:/")];
+    let plain = project.ok(&["diff"]).stdout;
+    let paged = on_terminal(&project, "diff", &pager);
+    assert!(paged.lines().all(|line| line.starts_with("paged:")), "{paged}");
+    assert!(paged.contains("\x1b[1mKernel, boot and init\x1b[0m"), "{paged}");
+    // Without colour and pager the words are those of a pipe; only lines end elsewhere.
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let direct = on_terminal(&project, "diff --no-pager --color never", &pager);
+    assert_eq!(words(&direct), words(&plain));
+    let prose = |line: &&str| line.contains("Not read") || line.contains("not known:");
+    assert!(direct.lines().filter(prose).all(|line| line.chars().count() <= 60), "{direct}");
+    // Programs and change requests get no pager, and neither does who wants none or has none.
+    for (arguments, environment) in [
+        ("diff --format json", &pager[..]),
+        ("diff --format markdown", &pager),
+        ("diff", &[("PAGER", "cat")]),
+        ("diff", &[("PAGER", "")]),
+        ("diff", &[("PAGER", "there-is-no-such-pager")]),
+    ] {
+        let text = on_terminal(&project, arguments, environment);
+        assert!(!text.contains("paged:") && text.contains("libnew1"), "{arguments}\n{text}");
+    }
 }
