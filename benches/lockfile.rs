@@ -1,8 +1,9 @@
-//! How long building, writing and reading lockfiles takes: `cargo bench --bench lockfile`.
+//! How long building, writing, reading and comparing lockfiles takes: `cargo bench --bench lockfile`.
 //!
 //! Two sizes that users have: one image of 1,500 packages for three architectures, and 1,000 images of 300 packages.
 #![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
 
+use pintree::diff;
 use pintree::lock::{ImagePart, Lockfile, Parts, RepoPart};
 use pintree::pkg::{Architecture, ImageSteering, Pin, RepoSteering, Sha256, Trust};
 use std::time::{Duration, Instant};
@@ -72,5 +73,18 @@ fn main() {
         let (parse, read) = median(|| Lockfile::parse(&text).unwrap());
         assert_eq!(read, lock);
         println!("{what}: {} bytes; build {build:.1?}, render {render:.1?}, parse {parse:.1?}", text.len());
+        // Every tenth package moves; both files are read, as for `pintree diff`.
+        let mut moved = parts.clone();
+        for pin in moved.pins.values_mut().flatten().filter(|pin| pin.source.ends_with('0')) {
+            pin.source_version = "1:2.36-9+deb12u5".to_owned();
+            pin.version.clone_from(&pin.source_version);
+            pin.sha256 = Sha256::of(format!("{} {} new", pin.name, pin.architecture).as_bytes());
+        }
+        let moved = Lockfile::build(moved, Some(&lock)).unwrap().render();
+        let (diff, report) = median(|| {
+            let [old, new] = [&text, &moved].map(|text| Lockfile::parse(text).unwrap());
+            diff::compare("main", Some(&old), Some(&new), &diff::Facts::default())
+        });
+        println!("{what}: parse both and compare {diff:.1?}, {} sources changed", report.counts.sources);
     }
 }

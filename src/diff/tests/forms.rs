@@ -335,3 +335,85 @@ fn files_of_images_are_told_by_package() {
     </details>
     ");
 }
+
+/// Everything that a package, a manifest or an image supplies, as somebody would write it who wants to be seen.
+fn hostile() -> Report {
+    const TEXT: &str = "a|b `c` ``` </details></code> @someone #123 <img src=x> **x** [y](http://z) \u{1b}[31m\u{202e}\n| x | y |\n";
+    let mut report = report();
+    for source in &mut report.comparisons[0].sources {
+        source.images.push(TEXT.to_owned());
+        source.to_repos.push(TEXT.to_owned());
+        source.name.push_str(TEXT);
+        source.changelog = Changelog::Read {
+            entries: vec![Entry {
+                version: TEXT.to_owned(),
+                distribution: TEXT.to_owned(),
+                urgency: TEXT.to_owned(),
+                lines: vec![TEXT.to_owned(), "```".to_owned(), "| a | b |".to_owned()],
+            }],
+            left_out: 3,
+            complete: true,
+        };
+        source.alerts.push(Alert { kind: AlertKind::Setuid, package: TEXT.into(), subject: TEXT.into(), arches: vec![TEXT.into()] });
+    }
+    let comparison = &mut report.comparisons[0];
+    comparison.name.push_str(TEXT);
+    comparison.holds[0].reason = Some(TEXT.to_owned());
+    comparison.steering.push(TEXT.to_owned());
+    comparison.trust.push(TrustChange { repo: TEXT.to_owned(), text: TEXT.to_owned(), weaker: true });
+    comparison.not_read.insert(0, TEXT.to_owned());
+    for image in &mut comparison.images {
+        image.image.push_str(TEXT);
+        for arrival in image.added.iter_mut().chain(&mut image.removed) {
+            arrival.package.push_str(TEXT);
+            arrival.reason = Reason::Known { asked: TEXT.to_owned(), chain: vec![TEXT.to_owned()] };
+        }
+    }
+    let file = FileChange { path: format!("/usr/{TEXT}"), kind: FileChangeKind::Added, note: Some(TEXT.to_owned()) };
+    report.trees.push(TreeChange {
+        old: TEXT.to_owned(),
+        new: TEXT.to_owned(),
+        added: 1,
+        removed: 0,
+        changed: 0,
+        packages: vec![PackageFiles { package: Some(TEXT.to_owned()), files: vec![file] }],
+    });
+    report
+}
+
+#[test]
+fn nothing_that_others_write_is_markup() {
+    use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+    let text = markdown::render(&hostile(), &markdown::Options { limit: usize::MAX });
+    let (mut tables, mut columns, mut cells, mut details, mut in_block) = (0, 0, 0, 0_i32, false);
+    for event in Parser::new_ext(&text, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH) {
+        match event {
+            Event::Start(Tag::Table(alignments)) => (tables, columns) = (tables + 1, alignments.len()),
+            Event::Start(Tag::TableHead | Tag::TableRow) => cells = 0,
+            Event::Start(Tag::TableCell) => cells += 1,
+            Event::End(TagEnd::TableHead | TagEnd::TableRow) => assert_eq!(cells, columns, "a row of table {tables}"),
+            Event::Start(Tag::CodeBlock(_)) => in_block = true,
+            Event::End(TagEnd::CodeBlock) => in_block = false,
+            Event::Start(tag @ (Tag::Link { .. } | Tag::Image { .. } | Tag::Strong | Tag::Strikethrough)) => panic!("{tag:?} in\n{text}"),
+            Event::Html(html) | Event::InlineHtml(html) => {
+                details +=
+                    i32::try_from(html.matches("<details>").count()).unwrap() - i32::try_from(html.matches("</details>").count()).unwrap();
+                assert!(!html.contains("<img") && !html.contains("</details></code>") && !html.contains('@'), "{html}");
+            }
+            // Outside of code forges look for mentions and numbers, and a row that is none is left as text.
+            Event::Text(words) if !in_block => assert!(!words.contains(['@', '#', '|', '`']), "{words:?} in\n{text}"),
+            _ => {}
+        }
+    }
+    assert_eq!((tables, details, in_block), (text.matches("\n| --- |").count(), 0, false));
+    assert!(tables >= 8, "{tables}");
+    assert!(!text.contains('\x1b') && !text.contains('\u{202e}'));
+}
+
+#[test]
+fn nothing_that_others_write_reaches_the_terminal() {
+    let text = human(&hostile(), 80);
+    let bad: Vec<char> = text.chars().filter(|c| c.is_control() && *c != '\n' || *c == '\u{202e}').collect();
+    assert!(bad.is_empty(), "{bad:?}");
+    assert!(!text.lines().any(|line| line.starts_with("| x")), "a line break of others ends no line");
+}

@@ -6,6 +6,7 @@ use super::human::Look;
 use super::*;
 use crate::lock::{Id, ImagePart, Lockfile, Parts, RepoPart};
 use crate::pkg::{Architecture, Glob, Hold, ImageSteering, Pin, RepoSteering, Sha256, Trust};
+use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 fn arch(name: &str) -> Architecture {
@@ -280,4 +281,50 @@ fn the_schema_names_every_field() {
     let named: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
     assert_eq!(top, named);
     let _unused: BTreeMap<String, serde_json::Value> = serde_json::from_value(json).unwrap();
+}
+
+/// A lockfile of up to eight sources at two versions each, in two images for two architectures.
+fn any_lock() -> impl Strategy<Value = Lockfile> {
+    let package = (0..8_usize, 1..4_u32, 0..3_usize)
+        .prop_map(|(name, version, repo)| format!("s{name}/b{name} {version}-1{}", ["", " in security", " in other-security"][repo]));
+    let set = proptest::collection::vec(package, 0..8).prop_map(|mut set| {
+        set.sort();
+        set.dedup_by_key(|words| words.split(' ').next().unwrap().to_owned());
+        set
+    });
+    proptest::collection::vec(set, 4).prop_map(|sets| {
+        let places = [("base", "amd64"), ("base", "armhf"), ("kiosk", "amd64"), ("kiosk", "armhf")];
+        let words: Vec<Vec<&str>> = sets.iter().map(|set| set.iter().map(String::as_str).collect()).collect();
+        let images: Vec<_> = places.iter().zip(&words).map(|((image, arch), set)| (*image, *arch, set.as_slice())).collect();
+        lock(&images)
+    })
+}
+
+proptest! {
+    #[test]
+    fn counts_and_lists_agree(old in any_lock(), new in any_lock()) {
+        let there = compare("main", Some(&old), Some(&new), &Facts::default());
+        let back = compare("main", Some(&new), Some(&old), &Facts::default());
+        prop_assert_eq!(there.is_empty(), old == new);
+        let counts = &there.counts;
+        let kinds = counts.updated + counts.downgraded + counts.rebuilt + counts.moved + counts.added + counts.removed;
+        prop_assert_eq!((counts.sources, counts.sources), (kinds, there.sources.len()));
+        prop_assert!(there.sources.iter().all(|source| (source.group == Group::Security) == source.security.is_some()));
+        // The way back takes away what came and brings what went.
+        let lists = |comparison: &Comparison, added: bool| -> Vec<(String, String, Vec<String>)> {
+            let of = |image: &ImageChange| if added { image.added.clone() } else { image.removed.clone() };
+            let name = |image: &ImageChange| image.image.clone();
+            let images = comparison.images.iter();
+            images.flat_map(|image| of(image).into_iter().map(move |one| (name(image), one.package, one.arches))).collect()
+        };
+        prop_assert_eq!(lists(&there, true), lists(&back, false));
+        prop_assert_eq!((there.counts.added, there.counts.removed), (back.counts.removed, back.counts.added));
+        for image in &there.images {
+            for row in &image.rows {
+                let size = |lock: &Lockfile| lock.pins(&image.image, &arch(&row.arch)).unwrap().iter().map(|pin| pin.size).sum::<u64>();
+                prop_assert_eq!(row.download, Some(size(&new)));
+                prop_assert_eq!(row.download_change, Some(i64::try_from(size(&new)).unwrap() - i64::try_from(size(&old)).unwrap()));
+            }
+        }
+    }
 }
