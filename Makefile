@@ -7,7 +7,7 @@ PINTREE = $(TARGET)/release/pintree
 # program:package pairs; `setup` installs the packages whose program (or pkg-config module) is missing.
 TOOLS = busybox:busybox-static cc:gcc pkg-config:pkg-config ninja:ninja-build ostree:ostree git:git gpg:gnupg dpkg-deb:dpkg xz:xz-utils zstd:zstd bzip2:bzip2 strace:strace python3:python3 qemu-arm-static:qemu-user-static newuidmap:uidmap
 # What the side-by-side benchmarks and acceptance scripts need besides.
-BENCH_TOOLS = mmdebstrap:mmdebstrap nginx:nginx-light ar:binutils getcap:libcap2-bin faketime:faketime arm-linux-gnueabihf-gcc:gcc-arm-linux-gnueabihf cmark-gfm:cmark-gfm jsonschema:python3-jsonschema
+BENCH_TOOLS = mmdebstrap:mmdebstrap nginx:nginx-light ar:binutils getcap:libcap2-bin faketime:faketime arm-linux-gnueabihf-gcc:gcc-arm-linux-gnueabihf cmark-gfm:cmark-gfm jsonschema:python3-jsonschema qemu-system-x86_64:qemu-system-x86 mke2fs:e2fsprogs
 
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 missing = $(strip $(foreach t,$(1),$(if $(shell command -v $(firstword $(subst :, ,$(t)))),,$(lastword $(subst :, ,$(t))))))
