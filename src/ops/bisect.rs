@@ -151,7 +151,7 @@ fn inside(bench: &mut Bench<'_, '_>, scratch: &mut Scratch, commit: &str, report
             sources.extend(transition.changes.units[at - first].sources.iter().cloned());
         }
     }
-    report.sources = transition.described(&sources);
+    report.sources = transition.reviewed(bench.session, scratch, &sources)?;
     Ok(())
 }
 

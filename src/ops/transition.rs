@@ -2,7 +2,7 @@
 
 use super::fields::{FieldReader, Fields};
 use super::scratch::{Lockfiles, Scratch};
-use super::{Error, Session};
+use super::{Error, Session, diff as comparison};
 use crate::culprit::{Changes, Forces, Member, Setting, changed_sources, mix};
 use crate::diff::{self, Facts, SourceChange};
 use crate::lock::Lockfile;
@@ -85,6 +85,23 @@ impl Transition {
             }
         }
         described.into_values().collect()
+    }
+
+    /// As [`Transition::described`], with what the packages themselves tell: their changelogs. Nobody is asked over the
+    /// network.
+    pub fn reviewed(&self, session: &mut Session<'_>, scratch: &Scratch, sources: &BTreeSet<String>) -> Result<Vec<SourceChange>, Error> {
+        let mut inner = scratch.session(session);
+        inner.offline = true;
+        let mut reviewed: BTreeMap<String, SourceChange> = BTreeMap::new();
+        for (name, new) in &self.new {
+            let report = comparison::lockfiles(&mut inner, name, self.old.get(name), new)?;
+            for source in report.comparisons.into_iter().flat_map(|comparison| comparison.sources) {
+                if sources.contains(&source.name) {
+                    reviewed.entry(source.name.clone()).or_insert(source);
+                }
+            }
+        }
+        Ok(reviewed.into_values().collect())
     }
 
     /// The changed source package that a binary package belongs to.

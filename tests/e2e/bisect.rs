@@ -2,7 +2,7 @@
 
 use crate::checkout::{image_of, names, part, parts};
 use crate::fixture::{Archive, Project, Ran, needs};
-use pintree::testkit::deb::Package;
+use pintree::testkit::deb::{Compression, Package};
 
 /// An archive and a checkout that moved from versions `1.0` of `count` packages to `packages` in one commit.
 fn updated(count: usize, packages: &[Package]) -> (Archive, Project) {
@@ -40,7 +40,11 @@ fn sources(ran: &Ran) -> Vec<String> {
 #[test]
 fn one_bad_of_forty_updates_takes_seven_builds_at_most() {
     needs!("git");
-    let bad = |package: Package| package.file("usr/share/bad", 0o644, "");
+    let changelog = "part23 (2.0) stable; urgency=medium\n\n  * Put something bad in.\n\n -- A <a@example.org>  Thu, 01 Jan 2026 00:00:00 +0000\n\npart23 (1.0) stable; urgency=medium\n\n  * First.\n\n -- A <a@example.org>  Wed, 01 Jan 2025 00:00:00 +0000\n";
+    let bad = |package: Package| {
+        let package = package.file("usr/share/bad", 0o644, "");
+        package.file("usr/share/doc/part23/changelog.gz", 0o644, Compression::Gz.compress(changelog.as_bytes()))
+    };
     let (_archive, project) = updated(40, &with(parts(40, "2.0"), "part23", bad));
     project.write("README", "unrelated\n");
     project.commit("unrelated");
@@ -49,9 +53,11 @@ fn one_bad_of_forty_updates_takes_seven_builds_at_most() {
     let ran = bisect(&project, &[], HAS_BAD).exits(0);
     assert_eq!(sources(&ran), ["part23 1.0 ► 2.0"]);
     let json = ran.json();
+    eprintln!("{} builds", json["builds"]);
     assert!(json["builds"].as_u64().unwrap() <= 7, "{json}");
     assert_eq!((json["changes-searched"].as_u64(), json["commits-searched"].as_u64()), (Some(40), Some(1)));
     assert_eq!(json["commits"][0]["subject"], "nightly update");
+    assert_eq!(json["sources"][0]["changelog"]["entries"][0]["lines"][0].as_str().unwrap().trim(), "* Put something bad in.");
     assert_eq!(project.state(), before, "the work tree is as it was");
     assert!(!project.path("_build/bisect").exists());
     assert_eq!(project.refs("image"), [""; 0], "no image of the project's own was made");
@@ -91,6 +97,7 @@ fn history_is_searched_before_packages_and_skips_widen_the_answer() {
     let id = project.git(&["log", "-1", "--format=%H", "--grep=^night 6$"]);
     insta::assert_snapshot!(human.stdout.replace(&id[..12], "[COMMIT]"), @r"
     culprit: part02 5.0 ► 6.0
+      changelog not read: no package of it has one
     commit:
       [COMMIT] night 6
     searched 7 commits and 4 changes with 5 builds

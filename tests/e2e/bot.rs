@@ -1,6 +1,7 @@
 //! `pintree bot`: an update on a branch of its own, without what breaks.
 
 use crate::checkout::{image_of, names, part, parts};
+use crate::configure::needs_shell;
 use crate::fixture::{Archive, Project, Ran, needs};
 use pintree::testkit::deb::Package;
 
@@ -39,21 +40,72 @@ fn stable(text: &str) -> String {
 #[test]
 fn one_bad_of_forty_updates_takes_eight_builds_at_most() {
     needs!("git");
-    // Where the step names the package, and where all that can be said is which build fails.
+    // The step that fails names both packages; only one of them has changed what it ships.
     for (bad, with) in [(11, 12), (12, 11), (0, 39), (39, 0), (17, 18)] {
         let mut packages = parts(40, "2.0");
         packages[bad] = clashing(&packages[bad], &names(40)[with]);
         let (_archive, project) = outdated(40, &packages);
         let ran = bot(&project, &[]).exits(0);
         let json = ran.json();
+        eprintln!("{} builds", json["builds"]);
         assert!(json["builds"].as_u64().unwrap() <= 8, "{bad} {with}: {json:#}");
         let held = json["held"][0]["changes"][0].as_str().unwrap();
-        let either = [bad, with].map(|number| format!("part{number:02} 1.0 ► 2.0"));
-        assert!(either.contains(&held.to_owned()), "{held} is one of {either:?}");
+        assert_eq!(held, format!("part{bad:02} 1.0 ► 2.0"), "{}", ran.stderr);
         assert_eq!(json["commits"][0]["sources"].as_array().unwrap().len(), 39);
         let lockfile = project.git(&["show", "pintree/update:lockfiles/main.lock"]);
         assert_eq!(lockfile.matches("version = \"2.0\"").count(), 39);
     }
+}
+
+/// Forty updates of which `part23` is bad, built to the end with a script of the manifest's own.
+fn forty_with_a_script(script: &str, more: impl Fn(Package, &str) -> Package) -> Ran {
+    let Some(shell) = crate::universe::shell(ARCH) else { unreachable!("the caller asked for a shell") };
+    let all = |version: &str| {
+        let parts = parts(40, version)
+            .into_iter()
+            .map(|package| if package.get("Package") == Some("part07") { more(package, version) } else { package });
+        std::iter::once(shell.clone()).chain(parts).collect::<Vec<_>>()
+    };
+    let archive = Archive::new(&all("1.0"));
+    let text = format!("[image.root]\npackages = {:?}\nscripts = [\"check.sh\"]\n", names(40));
+    let project = Project::with_arches(&archive, &[ARCH], &text);
+    project.write("check.sh", script);
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(project.path("check.sh"), mode).unwrap();
+    project.write(".gitignore", "/_build/\n");
+    project.ok(&["lock"]);
+    project.git(&["init", "-q"]);
+    project.commit("first");
+    archive.publish(&all("2.0"));
+    let ran = project.ok(&["--format", "json", "bot", "--dry-run"]);
+    eprintln!("{} builds", ran.json()["builds"]);
+    ran
+}
+
+/// Scripts are the host's own programs here.
+const ARCH: &str = "amd64";
+
+const BAD: &str = "grep -q 2.0 /usr/share/part23/version";
+
+#[test]
+fn what_no_step_names_is_found_in_eight_builds() {
+    needs_shell!("git");
+    let ran = forty_with_a_script(&format!("#!/bin/sh\nif {BAD}; then exit 1; fi\n"), |package, _| package);
+    let json = ran.json();
+    assert_eq!(json["held"][0]["changes"][0], "part23 1.0 ► 2.0", "{}", ran.stderr);
+    assert!(json["builds"].as_u64().unwrap() <= 8, "{json:#}");
+}
+
+#[test]
+fn a_wrong_suspicion_costs_no_ninth_build() {
+    needs_shell!("git");
+    // Whatever its version, the step that fails is another package's.
+    let script = format!("#!/bin/sh\nif {BAD}; then exit 1; fi\n");
+    let ran = forty_with_a_script("#!/bin/sh\nexit 0\n", |package, _| package.script("postinst", &script).depends("part23"));
+    let json = ran.json();
+    assert_eq!(json["held"][0]["changes"][0], "part23 1.0 ► 2.0", "{}", ran.stderr);
+    assert!(json["held"][0]["why"].as_str().unwrap().contains("part07"), "{json:#}");
+    assert!(json["builds"].as_u64().unwrap() <= 8, "{json:#}");
 }
 
 #[test]
@@ -101,16 +153,21 @@ fn messages_tell_all_of_it() {
         Trying 6 moved source packages, build 1
     [1/1] compose main/root armhf from 6 packages
     error: `part01 2.0 all` and `part02 2.0 all` both ship `/usr/share/part02/version`, and neither replaces the other's
-        Trying 4 moved source packages, build 2
+        Trying 3 moved source packages, build 2
     [1/1] compose main/root armhf from 6 packages
-    warning: held back: part01: `part01 2.0 all` and `part02 2.0 all` both ship `/usr/share/part02/version`, and neither replaces the other's
-        Trying 2 moved source packages, build 3
+        Trying 4 moved source packages, build 3
+    [1/1] compose main/root armhf from 6 packages
+    error: `part01 2.0 all` and `part02 1.0 all` both ship `/usr/share/part02/version`, and neither replaces the other's
+    warning: held back: part01: `part01 2.0 all` and `part02 1.0 all` both ship `/usr/share/part02/version`, and neither replaces the other's
+        Trying 4 moved source packages, build 4
+    [1/1] compose main/root armhf from 6 packages
+        Trying 2 moved source packages, build 5
     [1/1] compose main/root armhf from 6 packages
          Wrote `night`
                [DIGEST] update first: extra, part03
                [DIGEST] update rest: part00, part02
-    warning: held back tonight: part01 1.0 ► 2.0 (and with it part04): `part01 2.0 all` and `part02 2.0 all` both ship `/usr/share/part02/version`, and neither replaces the other's
-               3 builds
+    warning: held back tonight: part01 1.0 ► 2.0 (and with it part04): `part01 2.0 all` and `part02 1.0 all` both ship `/usr/share/part02/version`, and neither replaces the other's
+               5 builds
     ");
     insta::assert_snapshot!(stable(&project.git(&["log", "--reverse", "--format=%an <%ae>%n%B", "main..night"])), @"
     A Bot <bot@example.org>
@@ -130,13 +187,13 @@ fn messages_tell_all_of_it() {
 
     Pintree-Update: rest
     Pintree-Index: debian stable 2026-01-01T00:00:00Z [DIGEST]
-    Pintree-Held-Back: part01 1.0 ► 2.0 (and with it part04): `part01 2.0 all` and `part02 2.0 all` both ship `/usr/share/part02/version`, and neither replaces the other's
+    Pintree-Held-Back: part01 1.0 ► 2.0 (and with it part04): `part01 2.0 all` and `part02 1.0 all` both ship `/usr/share/part02/version`, and neither replaces the other's
     Pintree-Attempt: [DIGEST]
     ");
     insta::assert_snapshot!(stable(&human.stdout), @"
     ## Held back tonight
 
-    - `part01 1.0 ► 2.0` (and with it `part04`): `` `part01 2.0 all` and `part02 2.0 all` both ship `/usr/share/part02/version`, and neither replaces the other's ``
+    - `part01 1.0 ► 2.0` (and with it `part04`): `` `part01 2.0 all` and `part02 1.0 all` both ship `/usr/share/part02/version`, and neither replaces the other's ``
 
     ### `main`: 4 source packages change: 3 updated, 1 added
 
@@ -180,7 +237,7 @@ fn messages_tell_all_of_it() {
     insta::assert_snapshot!(stable(&again.stdout), @"
     ## Held back tonight
 
-    - `part01 1.0 ► 2.0` (and with it `part04`): `` `part01 2.0 all` and `part02 2.0 all` both ship `/usr/share/part02/version`, and neither replaces the other's ``
+    - `part01 1.0 ► 2.0` (and with it `part04`): `` `part01 2.0 all` and `part02 1.0 all` both ship `/usr/share/part02/version`, and neither replaces the other's ``
 
     ### `main`: 4 source packages change: 3 updated, 1 added
 

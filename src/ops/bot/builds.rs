@@ -101,15 +101,27 @@ impl<'b> Bench<'b> {
         self.done.get(moved)?.as_ref().ok()
     }
 
-    /// The changed source packages that failed steps name: for each step the first.
-    fn named(&self, failure: &Failure) -> BTreeSet<String> {
-        let of_step = |(step, message): (&String, &String)| {
+    /// The changed source packages that failed steps name.
+    fn named(&self, failure: &Failure) -> Named {
+        let of_step = |(step, message): (&String, &String)| -> BTreeSet<String> {
             let imported = step.strip_prefix("import ").and_then(|rest| rest.split(' ').next());
-            let quoted = message.split('`').skip(1).step_by(2).map(|word| word.split([':', ' ']).next().unwrap_or_default());
-            imported.into_iter().chain(quoted).find_map(|name| self.transition.source_of(name))
+            // What a script printed names whatever it likes.
+            let first = message.lines().next().unwrap_or_default();
+            let quoted = first.split('`').skip(1).step_by(2).map(|word| word.split([':', ' ']).next().unwrap_or_default());
+            imported.into_iter().chain(quoted).filter_map(|name| self.transition.source_of(name)).collect()
         };
-        failure.steps.iter().zip(&failure.messages).filter_map(of_step).collect()
+        let steps: Vec<BTreeSet<String>> =
+            failure.steps.iter().zip(&failure.messages).map(of_step).filter(|names| !names.is_empty()).collect();
+        Named { is_exact: steps.iter().all(|names| names.len() == 1), sources: steps.into_iter().flatten().collect() }
     }
+}
+
+/// What failed steps name.
+struct Named {
+    /// Changed source packages.
+    sources: BTreeSet<String>,
+    /// Whether each step names just one.
+    is_exact: bool,
 }
 
 /// Finds what goes through.
@@ -124,7 +136,7 @@ pub fn land(session: &mut Session<'_>, bench: &mut Bench<'_>) -> Result<Landing,
             None => return Ok(give_up(bench, row, held)),
         };
         let named = bench.named(&failure);
-        if row.units.is_empty() || (!held.is_empty() && named.is_empty() && !stands(session, bench, &row)?) {
+        if row.units.is_empty() || (!held.is_empty() && named.sources.is_empty() && !stands(session, bench, &row)?) {
             return Err(Error::Unbuildable { summary: sentence(&failure) });
         }
         let found = match search(session, bench, &row, named)? {
@@ -149,18 +161,19 @@ fn stands(session: &mut Session<'_>, bench: &mut Bench<'_>, row: &Changes) -> Re
 type Found = (BTreeSet<String>, Option<Failure>);
 
 /// The change that is to blame, of a row that fails as a whole; nothing if there are no builds left to find it.
-fn search(session: &mut Session<'_>, bench: &mut Bench<'_>, row: &Changes, named: BTreeSet<String>) -> Result<Option<Found>, Error> {
+fn search(session: &mut Session<'_>, bench: &mut Bench<'_>, row: &Changes, named: Named) -> Result<Option<Found>, Error> {
     let mut row = row.clone();
-    let first = row.put_last(&named);
+    let first = row.put_last(&named.sources);
     let mut search = Search::new(0, row.units.len());
-    if !named.is_empty() {
+    if !named.sources.is_empty() {
         search = search.suspecting_from(first, TRIALS);
     }
     let mut blamed = None;
     loop {
         let suspects = search.suspects();
-        if !named.is_empty() && suspects.start >= first {
-            return Ok(Some((named, blamed)));
+        // One of several that a step names is found like any other.
+        if named.is_exact && !named.sources.is_empty() && suspects.start >= first {
+            return Ok(Some((named.sources, blamed)));
         }
         let Some(at) = search.next() else {
             return Ok(Some((row.units[suspects.start].sources.clone(), blamed)));
