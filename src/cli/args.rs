@@ -157,7 +157,11 @@ Examples:
 
 /// `pintree init`
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  pintree init\n  pintree init --distro debian:trixie --arch arm64 --arch amd64 manifests/edge.toml")]
+#[command(after_help = "\
+Writes the manifest, and adds what is missing to `.gitattributes` and `.gitignore`. Lockfiles are then merged and shown by
+pintree in every checkout whose configuration has the drivers; --git-drivers sets them in this one.
+
+Examples:\n  pintree init\n  pintree init --git-drivers   in a project that has manifests already\n  pintree init --distro debian:trixie --arch arm64 --arch amd64 manifests/edge.toml")]
 pub struct Init {
     /// The distribution and its release, for example `debian:bookworm`
     #[arg(long, default_value = "debian:bookworm", value_name = "DISTRO:RELEASE")]
@@ -165,6 +169,9 @@ pub struct Init {
     /// An architecture of the devices (repeatable)
     #[arg(long = "arch", default_value = "armhf", value_name = "ARCH")]
     pub arches: Vec<String>,
+    /// Only prepare this git checkout: set the merge and diff drivers for lockfiles, and write no manifest
+    #[arg(long, conflicts_with_all = ["distro", "arches", "file"])]
+    pub git_drivers: bool,
     /// The file to write
     #[arg(default_value = "manifests/main.toml", value_name = "FILE")]
     pub file: PathBuf,
@@ -203,11 +210,14 @@ pub struct Lock {
     /// Take only packages that are so old, security updates apart: a number and `h`, `d` or `w`
     #[arg(long, value_name = "AGE", value_parser = age, conflicts_with = "at")]
     pub min_age: Option<Duration>,
+    /// Merge a lockfile in conflict by solving again: what each side changed is kept, of what both changed the newer
+    #[arg(long, conflicts_with_all = ["upgrade", "upgrade_package", "only", "lockfile"])]
+    pub resolve_conflicts: bool,
     /// Let architectures differ where one has an update that another one has not yet
     #[arg(long)]
     pub allow_skew: bool,
     /// Only compare manifest and lockfile; exit 1 with the reasons when the lockfile is stale or a hold has run out
-    #[arg(long, conflicts_with_all = ["upgrade", "upgrade_package", "only", "at", "min_age", "allow_skew", "dry_run"])]
+    #[arg(long, conflicts_with_all = ["upgrade", "upgrade_package", "only", "at", "min_age", "allow_skew", "resolve_conflicts", "dry_run"])]
     pub check: bool,
     /// Say what would change, and write nothing
     #[arg(long)]
@@ -551,6 +561,32 @@ pub enum UtilKind {
     },
     /// Print the command-line reference as Markdown
     CliMarkdown,
+    /// Merge lockfiles by solving again, as git's merge driver
+    GitMerge(GitMerge),
+    /// Show how a lockfile differs, as git's external diff command
+    GitDiff {
+        /// What git gives: path, then file, id and mode of the old state and of the new one
+        #[arg(value_name = "ARGUMENT", required = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Print a lockfile without digests, as git's text conversion
+    GitText {
+        /// The lockfile
+        file: PathBuf,
+    },
+}
+
+/// `pintree util git-merge`
+#[derive(Debug, Args)]
+pub struct GitMerge {
+    /// What both sides grew from (%O)
+    pub base: PathBuf,
+    /// Our side, and where the result goes (%A)
+    pub ours: PathBuf,
+    /// Their side (%B)
+    pub theirs: PathBuf,
+    /// The lockfile's path in the work tree (%P)
+    pub path: PathBuf,
 }
 
 /// What has a schema.

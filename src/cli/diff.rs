@@ -32,7 +32,8 @@ pub fn run(global: &Global, args: &Diff, ui: &mut Ui) -> Result<Exit, Error> {
     Ok(if args.exit_code { Exit::Findings } else { Exit::Done })
 }
 
-fn text(report: &Report, ui: &Ui) -> String {
+/// The report for people, as wide as the terminal.
+pub(super) fn text(report: &Report, ui: &Ui) -> String {
     let stdout = std::io::stdout();
     let asked = stdout.is_terminal().then(|| rustix::termios::tcgetwinsize(&stdout).ok()).flatten();
     let width = asked.map_or(WIDTH, |size| usize::from(size.ws_col)).max(40);

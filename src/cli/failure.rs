@@ -36,9 +36,12 @@ pub fn exit(error: &Error) -> Exit {
         | Error::NotComparable { .. }
         | Error::Starter(_)
         | Error::Manifest(_) => Exit::Usage,
-        Error::Foreign { .. } | Error::Stale { .. } | Error::WouldChange { .. } | Error::NotInImage { .. } | Error::Unrecorded { .. } => {
-            Exit::Findings
-        }
+        Error::Clash(_)
+        | Error::Foreign { .. }
+        | Error::Stale { .. }
+        | Error::WouldChange { .. }
+        | Error::NotInImage { .. }
+        | Error::Unrecorded { .. } => Exit::Findings,
         Error::Unsolvable { .. } | Error::NoContents { .. } => Exit::NoSolution,
         Error::Repo(error) => repo_exit(error),
         Error::Missing { .. } | Error::NoFields { .. } | Error::NoLocalFile { .. } => Exit::Network,
@@ -91,6 +94,9 @@ pub fn hints(error: &Error) -> Vec<String> {
         Error::NoChanges { .. } => one("name an older good revision"),
         Error::Judge { .. } => one("run the same command again to go on where the search was"),
         Error::NotLocked { .. } => one("`--upgrade-package` takes the name of a locked binary or source package"),
+        Error::Lock(crate::lock::Error::Load { .. }) => {
+            one("where a merge has left marks in it, run `pintree lock --resolve-conflicts`; else take it from version control")
+        }
         Error::NoSnapshot { archive: Some(archive), .. } => vec![format!(
             "write `{archive} = \"https://snapshot.example.org/{archive}/{{timestamp}}/\"` into `[snapshot]` of `mirrors.toml`"
         )],

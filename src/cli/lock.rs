@@ -24,6 +24,7 @@ pub fn run(global: &Global, args: &Lock, ui: &mut Ui) -> Result<Exit, Error> {
         upgrade,
         at: args.at,
         min_age: args.min_age,
+        resolve_conflicts: args.resolve_conflicts,
         allow_skew: args.allow_skew,
         dry_run: args.dry_run || global.is_locked(),
         lockfile: args.lockfile.clone(),

@@ -9,6 +9,7 @@ mod doctor;
 mod exit;
 mod failure;
 mod gc;
+mod git;
 mod init;
 mod lock;
 mod log;
@@ -85,7 +86,7 @@ fn verb(cli: &Cli, ui: &mut Ui) -> Result<Exit, Error> {
         Verb::Verify(args) => verify::run(global, args, ui),
         Verb::Gc(gc) => gc::run(global, gc, ui),
         Verb::Doctor(_) => doctor::run(global, ui),
-        Verb::Util(util) => util::run(util).map(|()| Exit::Done),
+        Verb::Util(util) => util::run(global, util, ui),
         Verb::Step(_) => Ok(Exit::Done),
     }
 }

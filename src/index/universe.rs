@@ -65,6 +65,13 @@ impl Universe {
         Self { sources }
     }
 
+    /// The same with more sources, which come after the others of their priorities.
+    #[must_use]
+    pub fn with(mut self, more: Vec<Source>) -> Self {
+        self.sources.extend(more);
+        Self::new(self.sources)
+    }
+
     /// The sources, best first.
     pub fn sources(&self) -> &[Source] {
         &self.sources

@@ -16,6 +16,8 @@ mod check;
 mod factor;
 mod fault;
 mod images;
+pub mod merge;
+mod outline;
 mod place;
 mod read;
 mod reference;

@@ -9,7 +9,7 @@ use super::table::{Fields, Named, Reader, Span, Spanned};
 use crate::pkg::{Architecture, Ecosystem, ImageSteering, Request, Variant};
 
 /// An image as its own table describes it; [`crate::manifest::ResolvedImage`] adds what it inherits.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Image {
     /// Its name in the manifest.
     pub name: String,

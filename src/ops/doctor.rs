@@ -1,6 +1,6 @@
 //! `pintree doctor`: what this host lacks, and the command that mends it.
 
-use super::{Error, Session, network};
+use super::{Error, Session, drivers, network};
 use crate::manifest::{self, Manifest};
 use crate::pkg::{Architecture, Trust};
 use crate::repo::{ARCHIVES, Cache, Client, ClientOptions, ErrorKind, Limit, MirrorSettings, Mirrors, Url, join, shown};
@@ -37,6 +37,7 @@ pub fn doctor(session: &mut Session<'_>) -> Vec<Finding> {
     for manifest in &manifests {
         found.extend(trust(manifest));
     }
+    found.extend(git_drivers(session));
     found.extend(sandbox(session, &manifests));
     found.extend(mirrors(session, &manifests));
     found
@@ -65,6 +66,20 @@ fn companion() -> Finding {
             let mend = "cargo build --release, which builds both programs, and keep them together";
             Finding::new(name, State::Missing, format!("`{}` does not exist", path.display()), mend)
         }
+    }
+}
+
+/// Whether git merges lockfiles with this program, where the project asks for it.
+fn git_drivers(session: &Session<'_>) -> Option<Finding> {
+    let subject = "git drivers";
+    match drivers::is_configured(session) {
+        Ok(None) => None,
+        Ok(Some(true)) => Some(Finding::new(subject, State::Ok, "git merges lockfiles by solving".to_owned(), "")),
+        Ok(Some(false)) => {
+            let text = "`.gitattributes` names drivers that this checkout does not have; git merges lockfiles line by line".to_owned();
+            Some(Finding::new(subject, State::Note, text, "pintree init --git-drivers"))
+        }
+        Err(error) => Some(Finding::new(subject, State::Note, error.to_string(), "")),
     }
 }
 

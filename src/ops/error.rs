@@ -117,6 +117,9 @@ pub enum Error {
     /// There is no starting manifest for what was asked.
     #[error(transparent)]
     Starter(#[from] manifest::StarterError),
+    /// Two lockfiles cannot be merged.
+    #[error(transparent)]
+    Clash(#[from] lock::merge::Clash),
     /// The upstream repositories cannot be used.
     #[error(transparent)]
     Repo(#[from] repo::Error),

@@ -166,14 +166,16 @@ impl FieldReader {
 
 /// The package with exactly the pinned identity and bytes.
 fn find(index: &Index, pin: &Pin) -> Option<u32> {
-    let same = |package: &Package<'_>| {
-        package.sha256() == pin.sha256 && package.version() == pin.version && *package.architecture() == pin.architecture
-    };
-    index.named(&pin.name).find(same).map(Package::id)
+    index.named(&pin.name).find(|package| is_pinned(package, pin)).map(Package::id)
+}
+
+/// Tells whether a package has exactly the pinned identity and bytes.
+pub(super) fn is_pinned(package: &Package<'_>, pin: &Pin) -> bool {
+    package.sha256() == pin.sha256 && package.version() == pin.version && *package.architecture() == pin.architecture
 }
 
 /// Turns a package's control paragraph into a stanza of an index: with the fields that only an archive knows.
-fn push_stanza(text: &mut String, pin: &Pin, commit: &Commit) -> Result<(), Error> {
+pub(super) fn push_stanza(text: &mut String, pin: &Pin, commit: &Commit) -> Result<(), Error> {
     let no_status = || Error::Unreadable { reason: format!("the commit of `{}` {} has no control paragraph", pin.name, pin.version) };
     let status = commit.metadata.get(import::STATUS).and_then(|value| value.as_str()).ok_or_else(no_status)?;
     push_paragraph(text, status, &pin.path, pin.size, &pin.sha256);

@@ -3,6 +3,8 @@
 //! Nothing of a repository's configuration runs here: no hook, no pager, no file monitor, no text conversion. Revisions
 //! and paths are handed over in ways that cannot be taken for options or patterns.
 
+pub use conflict::merge_text;
+
 use super::Error;
 use crate::util::command::{self, run_checked};
 use std::ffi::{OsStr, OsString};
@@ -10,6 +12,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Output};
 
+mod conflict;
 mod history;
 mod writing;
 

@@ -5,7 +5,7 @@ pub use super::holds::Expired;
 pub use super::lagging::Lagging;
 
 use super::solve::{Solved, solve};
-use super::{Error, Session, Stale, holds, ids, steering};
+use super::{Error, Session, Stale, holds, ids, merge, steering};
 use crate::diff::{self, Comparison, Facts};
 use crate::lock::{self, Lockfile, Steering};
 use crate::manifest::{self, Manifest};
@@ -27,6 +27,8 @@ pub struct Options {
     pub at: Option<Timestamp>,
     /// How old packages must be, security updates apart; what the manifest says if `None`.
     pub min_age: Option<Duration>,
+    /// Merge a lockfile in conflict: what each side changed is kept.
+    pub resolve_conflicts: bool,
     /// Let architectures differ where one has an update that another one has not yet.
     pub allow_skew: bool,
     /// The file to write in place of `lockfiles/NAME.lock`.
@@ -98,7 +100,7 @@ pub fn lock(session: &mut Session<'_>, options: &Options) -> Result<Vec<Locked>,
             Some(path) => session.project.root().join(path),
             None => session.project.lockfile(&manifest.name),
         };
-        let old = load(&path)?;
+        let old = if options.resolve_conflicts { merge::preferred(session, manifest, &path)? } else { load(&path)? };
         if let (Upgrade::Packages(names), Some(old)) = (&options.upgrade, &old) {
             refuse_unknown(names, old)?;
         }

@@ -111,7 +111,7 @@ fn ways(graph: &Graph) -> BTreeMap<&str, Reason> {
 }
 
 /// Hears what belongs to other verbs.
-struct Silence;
+pub(super) struct Silence;
 
 impl Talk for Silence {
     fn status(&mut self, _: &str, _: &str) {}

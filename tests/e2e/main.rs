@@ -18,6 +18,7 @@ mod interrupted;
 mod linkage;
 mod local;
 mod lock;
+mod merges;
 mod mirrors;
 mod nights;
 mod offline;
