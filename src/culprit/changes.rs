@@ -85,7 +85,7 @@ impl Changes {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::culprit::forced::{Forces, Member, Setting};
+    use crate::culprit::forced::{Forces, Member, Setting, Side};
     use crate::index::packages::{Index, Limits};
     use crate::lock::{ImagePart, Lockfile, Parts, RepoPart, Steering};
     use crate::pkg::{Architecture, ImageSteering, Pin, RepoSteering, Sha256, Trust};
@@ -142,19 +142,19 @@ pub(super) mod tests {
         Index::parse(packages.iter().map(stanza).collect::<String>().as_bytes(), &Limits::default()).unwrap()
     }
 
-    fn with_forces<T>(old: &[Line<'_>], new: &[Line<'_>], run: impl FnOnce(&BTreeSet<String>, &Forces<'_>) -> T) -> T {
-        let changed: BTreeSet<String> = old
-            .iter()
-            .filter(|line| !new.contains(line))
-            .chain(new.iter().filter(|line| !old.contains(line)))
-            .map(|line| line.0.to_owned())
-            .collect();
-        let (old, new) = (index(old), index(new));
-        fn members(index: &Index) -> Vec<Member<'_>> {
-            index.packages().map(|package| Member { source: package.name().to_owned(), package }).collect()
+    fn with_forces<T>(old: &[Line<'_>], new: &[Line<'_>], run: impl FnOnce(&BTreeSet<String>, &Forces) -> T) -> T {
+        let mut all: Vec<(Line<'_>, Side)> = vec![];
+        for line in old {
+            all.push((*line, if new.contains(line) { Side::Both } else { Side::Old }));
         }
-        let setting = Setting { architecture: amd64(), old: members(&old), new: members(&new), requests: vec![] };
-        run(&changed, &Forces::new(changed.clone(), vec![setting]))
+        all.extend(new.iter().filter(|line| !old.contains(line)).map(|line| (*line, Side::New)));
+        let changed: BTreeSet<String> = all.iter().filter(|(_, side)| *side != Side::Both).map(|(line, _)| line.0.to_owned()).collect();
+        let index = index(&all.iter().map(|(line, _)| *line).collect::<Vec<_>>());
+        let sides: BTreeMap<(&str, &str), Side> = all.iter().map(|(line, side)| ((line.0, line.1), *side)).collect();
+        let member = |package: crate::index::Package<'_>| sides[&(package.name(), package.version())];
+        let members =
+            index.packages().map(|package| Member { source: package.name().to_owned(), side: member(package), package }).collect();
+        run(&changed, &Forces::new(vec![Setting { architecture: amd64(), members, requests: vec![] }]))
     }
 
     pub fn closed(old: &[Line<'_>], new: &[Line<'_>], moved: &[&str]) -> BTreeSet<String> {

@@ -1,43 +1,66 @@
 //! Which changes force one another: the packages of a mixture must satisfy each other, as dpkg has it.
+//!
+//! Whether one package satisfies or excludes another does not depend on the rest. So it is worked out once, over all packages
+//! that either lockfile has, and each mixture is judged by what of it is there.
 
-use crate::index::Package;
+use crate::index::{Field, Package};
 use crate::pkg::{Architecture, Relation};
-use crate::resolve::{Closure, Violation};
+use crate::resolve::Closure;
 use std::collections::BTreeSet;
 
-/// A package and the name of its source package.
+/// Which of two lockfiles have a package.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Only the old one.
+    Old,
+    /// Only the new one.
+    New,
+    /// Both.
+    Both,
+}
+
+/// A package of either lockfile.
 #[derive(Clone, Debug)]
 pub struct Member<'u> {
     /// The source package.
     pub source: String,
     /// The package.
     pub package: Package<'u>,
+    /// Which lockfiles have it.
+    pub side: Side,
 }
 
-/// One image for one architecture, as both lockfiles have it.
+/// One image for one architecture.
 #[derive(Clone, Debug)]
 pub struct Setting<'u> {
     /// The architecture.
     pub architecture: Architecture,
-    /// What the old lockfile has.
-    pub old: Vec<Member<'u>>,
-    /// What the new lockfile has.
-    pub new: Vec<Member<'u>>,
+    /// What the lockfiles have, each package once.
+    pub members: Vec<Member<'u>>,
     /// What the image asks for by name.
     pub requests: Vec<Relation>,
 }
 
 /// What changes force, over all images.
 #[derive(Clone, Debug)]
-pub struct Forces<'u> {
-    changed: BTreeSet<String>,
-    settings: Vec<Setting<'u>>,
+pub struct Forces {
+    settings: Vec<Rules>,
 }
 
-impl<'u> Forces<'u> {
-    /// Looks at images in which the `changed` source packages may stay or move.
-    pub fn new(changed: BTreeSet<String>, settings: Vec<Setting<'u>>) -> Self {
-        Self { changed, settings }
+/// The rules of one image: places are those of its members.
+#[derive(Clone, Debug)]
+struct Rules {
+    members: Vec<(String, Side)>,
+    /// What needs one of some others; an image's own requests are nobody's.
+    needs: Vec<(Option<usize>, Vec<usize>)>,
+    /// What cannot be together.
+    excludes: Vec<(usize, usize)>,
+}
+
+impl Forces {
+    /// Looks at images whose source packages may stay or move.
+    pub fn new(settings: Vec<Setting<'_>>) -> Self {
+        Self { settings: settings.iter().map(Rules::new).collect() }
     }
 
     /// `moved` and all that must move with it, so that every image is whole. What is broken in the new lockfile itself is
@@ -46,65 +69,60 @@ impl<'u> Forces<'u> {
         let mut moved = moved.clone();
         loop {
             let before = moved.len();
-            for setting in &self.settings {
-                let forced = self.forced(setting, &moved);
-                moved.extend(forced);
-            }
+            self.settings.iter().for_each(|rules| rules.force(&mut moved));
             if moved.len() == before {
                 return moved;
             }
         }
     }
+}
 
-    fn forced(&self, setting: &Setting<'u>, moved: &BTreeSet<String>) -> BTreeSet<String> {
-        let stays = |member: &&Member<'u>| self.changed.contains(&member.source) && !moved.contains(&member.source);
-        let staying: Vec<&Member<'u>> = setting.old.iter().filter(stays).collect();
-        let coming: Vec<&Member<'u>> = setting.new.iter().filter(|member| !stays(member)).collect();
-        let members: Vec<&Member<'u>> = staying.iter().chain(&coming).copied().collect();
-        let packages: Vec<Package<'u>> = members.iter().map(|member| member.package).collect();
+impl Rules {
+    fn new(setting: &Setting<'_>) -> Self {
+        let packages: Vec<Package<'_>> = setting.members.iter().map(|member| member.package).collect();
         let closure = Closure::new(&packages, &setting.architecture);
-        let mut forced = BTreeSet::new();
-        let broken = closure.broken_rules();
-        let unasked: Vec<&Relation> = setting.requests.iter().filter(|request| closure.requested(request).is_empty()).collect();
-        if broken.is_empty() && unasked.is_empty() {
-            return forced;
+        let mut needs = vec![];
+        for (at, package) in packages.iter().enumerate() {
+            for field in [Field::PreDepends, Field::Depends] {
+                needs.extend(closure.dependencies(package, field).into_iter().map(|group| (Some(at), group.by)));
+            }
         }
-        let new: Vec<Package<'u>> = setting.new.iter().map(|member| member.package).collect();
-        let whole = Closure::new(&new, &setting.architecture);
-        for violation in broken {
-            let stays = |at: usize| at < staying.len();
-            let named = Some(violation.package).filter(|at| stays(*at)).or(violation.other.filter(|at| stays(*at)));
-            let source = match named {
-                // Something old is in the way or lacks something: it has to move, too.
-                Some(at) => Some(members[at].source.clone()),
-                None => self.supplier(setting, &whole, &members[violation.package].package, &violation, moved),
-            };
-            forced.extend(source);
-        }
-        for request in unasked {
-            forced.extend(self.first_to_move(setting, whole.requested(request), moved));
-        }
-        forced
+        needs.extend(setting.requests.iter().map(|request| (None, closure.requested(request))));
+        let excludes = closure.broken_rules().into_iter().filter_map(|rule| Some((rule.package, rule.other?))).collect();
+        let members = setting.members.iter().map(|member| (member.source.clone(), member.side)).collect();
+        Self { members, needs, excludes }
     }
 
-    /// The source package whose move satisfies what a new package lacks.
-    fn supplier(
-        &self,
-        setting: &Setting<'u>,
-        whole: &Closure<'_, 'u>,
-        package: &Package<'u>,
-        violation: &Violation,
-        moved: &BTreeSet<String>,
-    ) -> Option<String> {
-        let (field, group) = violation.unmet.as_ref()?;
-        let dependencies = whole.dependencies(package, *field);
-        let dependency = dependencies.into_iter().find(|dependency| dependency.group == *group)?;
-        self.first_to_move(setting, dependency.by, moved)
-    }
-
-    fn first_to_move(&self, setting: &Setting<'u>, places: Vec<usize>, moved: &BTreeSet<String>) -> Option<String> {
-        let sources = places.into_iter().map(|at| &setting.new[at].source);
-        sources.into_iter().find(|source| self.changed.contains(*source) && !moved.contains(*source)).cloned()
+    /// Adds what must move as well, as long as that makes something else move.
+    fn force(&self, moved: &mut BTreeSet<String>) {
+        loop {
+            let is_there: Vec<bool> = self
+                .members
+                .iter()
+                .map(|(source, side)| match side {
+                    Side::Both => true,
+                    Side::New => moved.contains(source),
+                    Side::Old => !moved.contains(source),
+                })
+                .collect();
+            let is_old = |at: &usize| is_there[*at] && self.members[*at].1 == Side::Old;
+            let mut forced = BTreeSet::new();
+            for (whose, by) in &self.needs {
+                if whose.is_some_and(|at| !is_there[at]) || by.iter().any(|at| is_there[*at]) {
+                    continue;
+                }
+                // What is old and lacks something has to go; what is new lacks what comes with another change.
+                let first = || by.iter().find(|at| !is_there[**at] && self.members[**at].1 == Side::New).copied();
+                forced.extend(whose.filter(is_old).or_else(first));
+            }
+            for (one, other) in self.excludes.iter().filter(|(one, other)| is_there[*one] && is_there[*other]) {
+                forced.extend([*one, *other].into_iter().find(is_old));
+            }
+            if forced.is_empty() {
+                return;
+            }
+            moved.extend(forced.into_iter().map(|at| self.members[at].0.clone()));
+        }
     }
 }
 

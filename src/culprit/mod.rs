@@ -11,6 +11,6 @@ mod mixture;
 mod search;
 
 pub use changes::{Changes, Unit};
-pub use forced::{Forces, Member, Setting};
+pub use forced::{Forces, Member, Setting, Side};
 pub use mixture::{changed_sources, mix};
 pub use search::{Search, Verdict};

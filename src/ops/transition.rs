@@ -3,12 +3,12 @@
 use super::fields::{FieldReader, Fields};
 use super::scratch::{Lockfiles, Scratch};
 use super::{Error, Session, diff as comparison};
-use crate::culprit::{Changes, Forces, Member, Setting, changed_sources, mix};
+use crate::culprit::{Changes, Forces, Member, Setting, Side, changed_sources, mix};
 use crate::diff::{self, Facts, SourceChange};
 use crate::lock::Lockfile;
 use crate::manifest::Manifest;
 use crate::pkg::{Architecture, Pin, Relation, RequestTarget};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Two sets of lockfiles, and the changes between them in an order in which each beginning can be built.
 pub struct Transition {
@@ -53,7 +53,7 @@ impl Transition {
         scratch.import_all(session, &[&transition.new, &transition.old])?;
         let (read, gone) = transition.read(session, scratch, &manifests, &changed)?;
         let settings: Vec<Setting<'_>> = read.iter().map(setting).collect();
-        let forces = Forces::new(changed.clone(), settings);
+        let forces = Forces::new(settings);
         let drawn_in = if order.joins_additions { transition.added(&changed) } else { BTreeSet::new() };
         let close = |moved: &BTreeSet<String>| forces.close(&moved.union(&gone).cloned().collect());
         transition.changes = Changes::arrange(&changed, &drawn_in, order.rank, close);
@@ -168,10 +168,13 @@ fn label(pin: &Pin) -> String {
 }
 
 fn setting(read: &Read) -> Setting<'_> {
-    let packages = read.fields.packages();
-    let by_pin: HashMap<&Pin, _> = read.known.iter().zip(packages).collect();
-    let members = |pins: &[Pin]| -> Vec<Member<'_>> {
-        pins.iter().filter_map(|pin| Some(Member { source: pin.source.clone(), package: *by_pin.get(pin)? })).collect()
+    let (old, new): (HashSet<&Pin>, HashSet<&Pin>) = (read.old.iter().collect(), read.new.iter().collect());
+    let side = |pin: &Pin| match (old.contains(pin), new.contains(pin)) {
+        (true, true) => Side::Both,
+        (true, false) => Side::Old,
+        (false, _) => Side::New,
     };
-    Setting { architecture: read.architecture.clone(), old: members(&read.old), new: members(&read.new), requests: read.requests.clone() }
+    let both = read.known.iter().zip(read.fields.packages());
+    let members = both.map(|(pin, package)| Member { source: pin.source.clone(), side: side(pin), package }).collect();
+    Setting { architecture: read.architecture.clone(), members, requests: read.requests.clone() }
 }
