@@ -181,13 +181,21 @@ impl World {
             }
             Kind::Security => {
                 self.put(package("tool", &version));
-                self.security.insert("libapp1".to_owned(), package("libapp1", &version));
+                let changelog = format!(
+                    "libapp1 ({version}) stable-security; urgency=high\n\n  * Close CVE-2026-{:04}.\n\n -- A <a@example.org>  Thu, 01 Jan 2026 00:00:00 +0000\n",
+                    self.night
+                );
+                let changelog = Compression::Gz.compress(changelog.as_bytes());
+                let fixed = package("libapp1", &version).file("usr/share/doc/libapp1/changelog.gz", 0o644, changelog);
+                self.security.insert("libapp1".to_owned(), fixed);
                 self.publish();
                 let ran = self.run().exits(0);
                 assert_eq!(
                     Self::sources(&ran),
                     [("security".to_owned(), vec!["libapp1".to_owned()]), ("rest".to_owned(), vec!["tool".to_owned()])]
                 );
+                let trailer = format!("\nPintree-Security: libapp1 CVE-2026-{:04}\n", self.night);
+                assert!(ran.json()["commits"][0]["message"].as_str().unwrap().contains(&trailer), "{}", ran.stdout);
                 self.project.git(&["fetch", "-q", "origin"]);
                 self.merge(true);
             }

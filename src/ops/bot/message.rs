@@ -70,17 +70,12 @@ pub fn commit(group: &str, changes: &[SourceChange], report: &diff::Report, nigh
     let mut text = format!("{}\n\n", subject(group, &names));
     changes.iter().for_each(|change| text.push_str(&format!("{}\n", plain(&change.to_string()))));
     text.push_str(&format!("\n{MARK}: {group}\n"));
-    let ids: BTreeSet<&String> = report
-        .comparisons
-        .iter()
-        .flat_map(|comparison| &comparison.sources)
-        .filter(|source| names.contains(&source.name.as_str()))
-        .filter_map(|source| source.security.as_ref())
-        .flat_map(|security| &security.ids)
-        .collect();
-    if !ids.is_empty() {
-        let ids: Vec<&str> = ids.into_iter().map(String::as_str).collect();
-        text.push_str(&format!("{SECURITY}: {}\n", plain(&ids.join(", "))));
+    for source in report.comparisons.iter().flat_map(|comparison| &comparison.sources) {
+        if let Some(security) =
+            source.security.as_ref().filter(|security| !security.ids.is_empty() && names.contains(&source.name.as_str()))
+        {
+            text.push_str(&format!("{SECURITY}: {} {}\n", source.name, plain(&security.ids.join(", "))));
+        }
     }
     night.indexes.iter().for_each(|index| text.push_str(&format!("{INDEX}: {}\n", plain(index))));
     if let Some(attempt) = attempt {
