@@ -1,7 +1,7 @@
 //! The report for a terminal.
 
 use super::report::{Arrival, Changelog, Comparison, Group, ImageChange, Kind, Reason, Report, SourceChange, Status, TreeChange};
-use super::text::{count, growth, plain, size, wrapped};
+use super::text::{count, growth, plain, short, size, wrapped};
 use super::tree_lines;
 
 /// How the report is printed.
@@ -222,7 +222,7 @@ impl Page<'_> {
         if !self.out.is_empty() {
             self.line("");
         }
-        let title = format!("files of {} ► {}: {}", plain(&tree.old), plain(&tree.new), tree.headline());
+        let title = format!("files of {} ► {}: {}", plain(short(&tree.old)), plain(short(&tree.new)), tree.headline());
         self.words(Some(Look::Strong), &title, 2);
         for package in &tree.packages {
             self.heading(&plain(package.package.as_deref().unwrap_or("of no package")));

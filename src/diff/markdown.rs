@@ -4,7 +4,7 @@
 //! mentions or numbers of issues. The text fits what forges accept; what had to go is counted.
 
 use super::report::{Arrival, Changelog, Comparison, Group, ImageChange, Kind, Reason, Report, SourceChange, Status, TreeChange};
-use super::text::{block, cell, code, count, growth, plain, size};
+use super::text::{block, cell, code, count, growth, plain, short, size};
 use super::tree_lines;
 use std::fmt::Write as _;
 
@@ -74,7 +74,7 @@ fn headlines(report: &Report) -> Vec<String> {
     let changed = report.comparisons.iter().filter(|comparison| !comparison.is_empty());
     let comparisons = changed.map(|comparison| format!("- {}: {}\n", code(&comparison.name), plain(&comparison.headline())));
     comparisons
-        .chain(report.trees.iter().map(|tree| format!("- {} ► {}: {}\n", code(&tree.old), code(&tree.new), tree.headline())))
+        .chain(report.trees.iter().map(|tree| format!("- {} ► {}: {}\n", code(short(&tree.old)), code(short(&tree.new)), tree.headline())))
         .collect()
 }
 
@@ -290,7 +290,7 @@ impl Page {
     }
 
     fn tree(&mut self, tree: &TreeChange) {
-        self.heading(3, &format!("Files of {} ► {}: {}", code(&tree.old), code(&tree.new), tree.headline()));
+        self.heading(3, &format!("Files of {} ► {}: {}", code(short(&tree.old)), code(short(&tree.new)), tree.headline()));
         let kept = tree.packages.len().min(self.detail.rows);
         for package in &tree.packages[..kept] {
             let name = package.package.as_deref().map_or_else(|| "of no package".to_owned(), |name| format!("<code>{}</code>", html(name)));

@@ -31,7 +31,7 @@ pub use roles::Role;
 pub use schema::{SCHEMA, json};
 use sentences::tree_lines;
 pub use sides::Side;
-pub use text::{block, cell, code, plain};
+pub use text::{block, cell, code, plain, short};
 
 #[cfg(test)]
 mod tests;

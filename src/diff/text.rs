@@ -74,6 +74,12 @@ pub(super) fn wrapped(text: &str, width: usize, indent: usize) -> String {
     out
 }
 
+/// What a state is called, with the checksums of commits shortened.
+pub fn short(name: &str) -> &str {
+    let is_checksum = name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_checksum { &name[..12] } else { name }
+}
+
 /// A number and its noun: `1 package`, `2 packages`.
 pub(super) fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })

@@ -20,7 +20,7 @@ pub fn compare(
     let image = image_of(new.0);
     let compare = |facts: &Facts| {
         let [before, after] = pins.each_ref().map(|pins| Side::of_database(&image, &architecture, pins));
-        diff::compare_sides(&format!("{} ► {}", old.0, new.0), Some(before), Some(after), facts)
+        diff::compare_sides(&format!("{} ► {}", diff::short(old.0), diff::short(new.0)), Some(before), Some(after), facts)
     };
     let first = compare(&Facts::default());
     let tree = files(store, old, new, &mut databases)?;

@@ -288,9 +288,9 @@ fn images_are_compared_with_their_files() {
     project.write("lockfiles/main.lock", &new);
     let built = project.build().remove(0);
     let ran = project.ok(&["diff", &old, "main/base/armhf/composed"]);
-    insta::assert_snapshot!(ran.stdout.replace(&old, "[OLD]"), @"
-    [OLD] ► main/base/armhf/composed: 5
-      source packages change, 1 of them for security: 2 updated, 1 downgraded, 1 added, 1 removed
+    insta::assert_snapshot!(ran.stdout.replace(&old[..12], "[OLD]"), @"
+    [OLD] ► main/base/armhf/composed: 5 source packages change, 1 of them for security: 2
+      updated, 1 downgraded, 1 added, 1 removed
 
     Security updates
       app 1.0-1 ► 1.1-1  CVE-2026-1234
@@ -326,8 +326,7 @@ fn images_are_compared_with_their_files() {
     Size
       base  armhf  5 packages    installed +20.4 kB
 
-    files of [OLD] ►
-      main/base/armhf/composed: 5 added, 3 removed, 11 changed
+    files of [OLD] ► main/base/armhf/composed: 5 added, 3 removed, 11 changed
 
     app
       + /lib/systemd/system/app.service
@@ -382,6 +381,60 @@ fn images_are_compared_with_their_files() {
     let directories = ["/usr/lib/systemd/system", "/lib/systemd/system", "/lib/systemd", "/lib"];
     let added: Vec<String> = of("A").into_iter().filter(|path| !directories.contains(&path.as_str())).collect();
     assert_eq!((ours("added"), ours("removed"), ours("changed")), (added, of("D"), of("M")));
+}
+
+#[test]
+fn files_of_sealed_images_belong_to_the_packages_that_ship_them() {
+    needs!();
+    let packages = |version: &str, mode| {
+        let base = Package::new("base", "1")
+            .arch("amd64")
+            .file("etc/passwd", 0o644, "root:x:0:0:root:/root:/bin/sh\n")
+            .file("etc/group", 0o644, "root:x:0:\n")
+            .file("usr/lib/os-release", 0o644, "ID=test\n");
+        let tool = Package::new("tool", version)
+            .arch("amd64")
+            .field("Multi-Arch", "same")
+            .file("bin/tool", mode, version)
+            .file("etc/cron.d/tool", 0o644, version)
+            .conffile("etc/tool.conf", version);
+        vec![base, tool]
+    };
+    let archive = Archive::new(&packages("1", 0o755));
+    let image = "[image.root]\nvariant = \"custom\"\npackages = [\"base\", \"tool\"]\n";
+    let project = Project::with_arches(&archive, &["amd64"], image);
+    let old = project.ok(&["build", "--format", "json"]).images().remove(0).commit;
+    archive.publish(&packages("2", 0o4755));
+    project.ok(&["lock", "--upgrade"]);
+    project.ok(&["build"]);
+    let ran = project.ok(&["diff", &old, "main/root/amd64"]);
+    insta::assert_snapshot!(ran.stdout.replace(&old[..12], "[OLD]"), @"
+    [OLD] ► main/root/amd64: 1 source package changes: 1 updated
+
+    Look twice
+      new setuid file /bin/tool in tool (amd64)
+
+    Other updates (1)
+      tool 1 ► 2
+
+    Size
+      root  amd64  2 packages    installed ±0
+
+    files of [OLD] ► main/root/amd64: 0 added, 0 removed, 6 changed
+
+    base
+      ~ /usr/lib/os-release
+
+    tool:amd64
+      ~ /bin/tool  mode 0755 ► 4755
+      ~ /usr/etc/cron.d/tool
+      ~ /usr/etc/tool.conf
+      ~ /usr/lib/sysimage/dpkg/info/tool:amd64.md5sums
+
+    of no package
+      ~ /usr/lib/sysimage/dpkg/status
+    ");
+    validate(&project.ok(&["diff", &old, "main/root/amd64", "--format", "json"]));
 }
 
 #[test]
