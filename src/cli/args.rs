@@ -120,6 +120,8 @@ pub enum Verb {
     Bot(Bot),
     /// Find the commit, and the package in it, that made something fail
     Bisect(Bisect),
+    /// Show what the repositories have for each pin
+    Outdated(Outdated),
     /// Show which scripts ran for an image, and what they printed
     Log(Log),
     /// Check the trust chain and the closure of the lockfiles, or build an image again and compare
@@ -457,8 +459,12 @@ Shows the shortest way from each request (or the variant) to the package; archit
 answer share it. Dependencies are read from the imported packages, and from the repositories' verified
 indexes for those that are not imported yet.
 
+With --offers: which repositories have the package and at which versions, whether or not the image has it.
+docs/queries.md has the shape of --format json.
+
 Examples:
   pintree why kiosk libssl3
+  pintree why kiosk nginx --offers
   pintree why edge/kiosk libc6:i386 --arch amd64
   pintree --offline why kiosk libssl3   ask neither mirror nor archive")]
 pub struct Why {
@@ -466,6 +472,9 @@ pub struct Why {
     pub image: String,
     /// The binary package, as NAME or NAME:ARCH
     pub package: String,
+    /// Also list the repositories that have the package
+    #[arg(long)]
+    pub offers: bool,
     /// Only for this architecture
     #[arg(long, value_name = "ARCH")]
     pub arch: Option<String>,
@@ -475,10 +484,12 @@ pub struct Why {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Requests come first, then the packages of the variant. A package whose dependencies were shown further
-up has the mark (*). With --format json: every package with its dependencies, and what asks for it.
+up has the mark (*). With --reverse the packages that need one stand below it, down to those that the image
+asks for. docs/queries.md has the shape of --format json.
 
 Examples:
   pintree tree kiosk
+  pintree tree kiosk --reverse libssl3
   pintree tree kiosk --arch armhf --depth 2")]
 pub struct Tree {
     /// The image, as NAME or MANIFEST/NAME
@@ -486,9 +497,28 @@ pub struct Tree {
     /// Only for this architecture
     #[arg(long, value_name = "ARCH")]
     pub arch: Option<String>,
+    /// Show what needs this package instead, as NAME or NAME:ARCH
+    #[arg(long, value_name = "PACKAGE")]
+    pub reverse: Option<String>,
     /// How many levels to show; 1 shows only what is asked for
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub depth: Option<u16>,
+}
+
+/// `pintree outdated`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+One line for each source package that has something newer: what is locked, what `pintree lock --upgrade` would take, the
+newest that any repository lists, and why that is not taken where it is not. Security updates come first. The exit
+code is 0 whether something is outdated or not; docs/queries.md has the shape of --format json.
+
+Examples:
+  pintree outdated
+  pintree --offline outdated manifests/edge.toml   by the indexes that are in the cache")]
+pub struct Outdated {
+    /// Manifests; all of `manifests/` when none is given
+    #[arg(value_name = "MANIFEST")]
+    pub manifests: Vec<PathBuf>,
 }
 
 /// `pintree gc`

@@ -13,6 +13,7 @@ mod git;
 mod init;
 mod lock;
 mod log;
+mod outdated;
 mod pager;
 mod reference;
 mod step;
@@ -82,6 +83,7 @@ fn verb(cli: &Cli, ui: &mut Ui) -> Result<Exit, Error> {
         Verb::Tree(tree) => tree::run(global, tree, ui),
         Verb::Bot(bot) => bot::run(global, bot, ui),
         Verb::Bisect(bisect) => bisect::run(global, bisect, ui),
+        Verb::Outdated(args) => outdated::run(global, args, ui),
         Verb::Log(log) => log::run(global, log, ui),
         Verb::Verify(args) => verify::run(global, args, ui),
         Verb::Gc(gc) => gc::run(global, gc, ui),

@@ -4,8 +4,9 @@ use super::Exit;
 use super::args::{Format, Global, Why};
 use super::ui::{Style, Ui};
 use crate::ops::graph::Asked;
-use crate::ops::why::{self, Answer, Chain};
+use crate::ops::why::{self, Answer, Chain, Offer};
 use crate::ops::{Choice, Error};
+use crate::pkg::Architecture;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -15,18 +16,55 @@ const SHOWN: usize = 3;
 /// Runs the verb.
 pub fn run(global: &Global, args: &Why, ui: &mut Ui) -> Result<Exit, Error> {
     let choice = Choice { images: vec![args.image.clone()], arches: super::architectures(args.arch.as_slice())? };
-    let answer = why::why(&mut super::session(global, ui), &choice, &args.package)?;
+    let answer = why::why(&mut super::session(global, ui), &choice, &args.package, args.offers)?;
     let image = format!("{}/{}", answer.manifest, answer.image);
     let text = match ui.format() {
         Format::Json => {
             let answers: Vec<Value> = answer.answers.iter().map(answer_json).collect();
-            super::pretty(&json!({"manifest": answer.manifest, "image": answer.image, "answers": answers}))
+            let offers = answer.offers.as_ref().map(|offers| offers.iter().map(offer_json).collect::<Vec<_>>());
+            super::pretty(&json!({"manifest": answer.manifest, "image": answer.image, "answers": answers, "offers": offers}))
         }
-        Format::Markdown => answer.answers.iter().map(|answer| markdown(answer, &image)).collect::<Vec<_>>().join("\n"),
-        Format::Human => answer.answers.iter().map(|answer| human(answer, &image, ui)).collect::<Vec<_>>().join("\n"),
+        Format::Markdown | Format::Human => {
+            let form = |one: &Answer| if ui.format() == Format::Human { human(one, &image, ui) } else { markdown(one, &image) };
+            let mut parts: Vec<String> = answer.answers.iter().map(form).collect();
+            if parts.is_empty() {
+                parts.push(format!("{} is not in {image}\n", args.package));
+            }
+            parts.extend(answer.offers.as_ref().map(|offers| offered(offers, ui)));
+            parts.join("\n")
+        }
     };
     ui.result(&text);
-    Ok(Exit::Done)
+    // What is not in the image was found elsewhere, but not where it was looked for.
+    Ok(if answer.answers.is_empty() { Exit::Findings } else { Exit::Done })
+}
+
+/// The repositories that have the package, a line each.
+fn offered(offers: &[Offer], ui: &Ui) -> String {
+    let line = |offer: &Offer| {
+        let Offer { version, repo, suite, .. } = offer;
+        let arches = offer.architectures.iter().map(Architecture::deb_name).collect::<Vec<_>>().join(", ");
+        let marks = [(offer.locked, "locked"), (offer.security, "security"), (offer.hidden, "only on request, or kept out")];
+        let marks: String = marks.iter().filter(|(is, _)| *is).map(|(_, word)| format!(", {word}")).collect();
+        match ui.format() {
+            Format::Markdown => format!("- {version} in `{repo}` ({suite}) for {arches}{marks}\n"),
+            _ => format!("  {version} {}\n", ui.styled(Style::Faint, &format!("in {repo} ({suite}) for {arches}{marks}"))),
+        }
+    };
+    let title = if ui.format() == Format::Markdown { "To be had:\n\n" } else { "to be had:\n" };
+    title.to_owned() + &offers.iter().map(line).collect::<String>()
+}
+
+fn offer_json(offer: &Offer) -> Value {
+    json!({
+        "version": offer.version,
+        "repo": offer.repo,
+        "suite": offer.suite,
+        "arches": offer.architectures.iter().map(Architecture::deb_name).collect::<Vec<_>>(),
+        "locked": offer.locked,
+        "security": offer.security,
+        "hidden": offer.hidden,
+    })
 }
 
 /// Who asks, in words.

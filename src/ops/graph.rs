@@ -167,6 +167,22 @@ impl Graph {
         .filter(move |link| link.to != at)
     }
 
+    /// What needs each package: the links that lead to it, as if they led the other way.
+    pub fn dependents(&self) -> Vec<Vec<Link>> {
+        let mut dependents = vec![vec![]; self.members.len()];
+        for at in 0..self.members.len() {
+            for link in self.links(at) {
+                dependents[link.to].push(Link { to: at, field: link.field, group: link.group });
+            }
+        }
+        dependents
+    }
+
+    /// Who asks for a package itself.
+    pub fn asked(&self, at: usize) -> impl Iterator<Item = &Asked> {
+        self.roots.iter().filter(move |root| root.members.contains(&at)).map(|root| &root.asked)
+    }
+
     /// The shortest way from a root to a package: the package that the root means, and the steps from there.
     pub fn chain(&self, root: &Root, target: usize) -> Option<(usize, Vec<Link>)> {
         let mut before: Vec<Option<(usize, Link)>> = vec![None; self.members.len()];

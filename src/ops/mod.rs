@@ -32,6 +32,7 @@ pub mod log;
 pub mod merge;
 pub mod moment;
 pub mod network;
+pub mod outdated;
 mod preferences;
 mod project;
 mod reasons;

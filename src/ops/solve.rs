@@ -13,6 +13,7 @@ use crate::manifest::Manifest;
 use crate::pkg::{Architecture, Hold, Pin, Request};
 use crate::resolve::{self, Chosen, Problem, SolvedBy};
 use crate::util::fs::write_if_changed;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What was chosen, and what the user should know of it.
@@ -51,8 +52,23 @@ pub struct Sets {
 /// Tells which packages ship the paths among requests.
 pub type FindFiles<'a> = dyn FnMut(&mut Session<'_>, &Architecture, &[Request]) -> Result<Files, Error> + 'a;
 
-/// Reads the repositories and solves every image of a manifest.
-pub fn solve(session: &mut Session<'_>, manifest: &Manifest, old: Option<&Lockfile>, options: &Options) -> Result<Solved, Error> {
+/// Everything that is needed to solve.
+pub struct Prepared<'a> {
+    /// What is solved.
+    pub solving: Solving<'a>,
+    /// What steers it, in the form that lockfiles keep.
+    steering: Steering,
+    indexes: RefCell<Indexes>,
+    allow_skew: bool,
+}
+
+/// Reads the repositories of a manifest.
+pub fn prepare<'a>(
+    session: &mut Session<'_>,
+    manifest: &'a Manifest,
+    old: Option<&'a Lockfile>,
+    options: &'a Options,
+) -> Result<Prepared<'a>, Error> {
     let moment = match (options.at, options.min_age.or(manifest.min_age)) {
         (Some(at), _) => Moment::At(at),
         (None, Some(age)) if !age.is_zero() => Moment::Aged(age),
@@ -60,7 +76,7 @@ pub fn solve(session: &mut Session<'_>, manifest: &Manifest, old: Option<&Lockfi
     };
     let steering = steering::of_manifest(&session.project, manifest)?;
     let holds = holds::active(session, manifest);
-    let mut indexes = Indexes::read(session, manifest, moment)?;
+    let indexes = Indexes::read(session, manifest, moment)?;
     let upgrade = &options.upgrade;
     if let Some(old) = old {
         local::refuse_changed(indexes.locals(), old, |pin| upgrade.moves(pin))?;
@@ -71,17 +87,33 @@ pub fn solve(session: &mut Session<'_>, manifest: &Manifest, old: Option<&Lockfi
         universes.push((architecture, universe));
     }
     let solving = Solving { manifest, old, upgrade, holds, universes };
-    let mut files =
-        |session: &mut Session<'_>, architecture: &Architecture, requests: &[Request]| indexes.files(session, architecture, requests);
-    let (sets, lagging) = if options.allow_skew {
-        (solving.sets(session, &mut files, &BTreeMap::new())?, vec![])
-    } else {
-        in_step(session, &solving, &mut files)?
-    };
-    let blocked = blocked::find(&solving, &sets.pins);
-    let lockfile = sets.into_lockfile(manifest, steering, old)?;
-    record(session, manifest, &indexes)?;
-    Ok(Solved { lockfile, blocked, lagging })
+    Ok(Prepared { solving, steering, indexes: RefCell::new(indexes), allow_skew: options.allow_skew })
+}
+
+/// Reads the repositories, solves every image of a manifest, and records what was read.
+pub fn solve(session: &mut Session<'_>, manifest: &Manifest, old: Option<&Lockfile>, options: &Options) -> Result<Solved, Error> {
+    let prepared = prepare(session, manifest, old, options)?;
+    let solved = prepared.solve(session)?;
+    record(session, manifest, &prepared.indexes.borrow())?;
+    Ok(solved)
+}
+
+impl Prepared<'_> {
+    /// Solves every image.
+    pub fn solve(&self, session: &mut Session<'_>) -> Result<Solved, Error> {
+        let Self { solving, .. } = self;
+        let mut files = |session: &mut Session<'_>, architecture: &Architecture, requests: &[Request]| {
+            self.indexes.borrow_mut().files(session, architecture, requests)
+        };
+        let (sets, lagging) = if self.allow_skew {
+            (solving.sets(session, &mut files, &BTreeMap::new())?, vec![])
+        } else {
+            in_step(session, solving, &mut files)?
+        };
+        let blocked = blocked::find(solving, &sets.pins);
+        let lockfile = sets.into_lockfile(solving.manifest, self.steering.clone(), solving.old)?;
+        Ok(Solved { lockfile, blocked, lagging })
+    }
 }
 
 /// Solves, and again with what one architecture does not have yet left out for all.

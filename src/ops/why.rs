@@ -6,7 +6,8 @@ use super::graph::{Asked, Graph};
 use super::{Choice, Error, Session, lock};
 use crate::index::Field;
 use crate::lock::Lockfile;
-use crate::pkg::Architecture;
+use crate::manifest::Manifest;
+use crate::pkg::{Architecture, version};
 use std::collections::BTreeSet;
 
 /// Why a package is in an image.
@@ -18,6 +19,27 @@ pub struct Why {
     pub image: String,
     /// One answer for each package and each group of architectures that agree.
     pub answers: Vec<Answer>,
+    /// Where the package is to be had, newest first; none if nobody asked.
+    pub offers: Option<Vec<Offer>>,
+}
+
+/// A version of the package that a repository lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// The version.
+    pub version: String,
+    /// The repository.
+    pub repo: String,
+    /// The suite.
+    pub suite: String,
+    /// The architectures of the image for which it is there.
+    pub architectures: BTreeSet<Architecture>,
+    /// Whether the lockfile has it.
+    pub locked: bool,
+    /// Whether the suite is one of security updates.
+    pub security: bool,
+    /// Whether the suite supplies only what is asked from it, or the repository's `only` and `exclude` keep it out.
+    pub hidden: bool,
 }
 
 /// The same answer for some architectures.
@@ -57,8 +79,11 @@ pub struct Step {
     pub group: String,
 }
 
-/// Says why `package` (`NAME` or `NAME:ARCH`) is in an image.
-pub fn why(session: &mut Session<'_>, choice: &Choice, package: &str) -> Result<Why, Error> {
+/// Says why `package` (`NAME` or `NAME:ARCH`) is in an image and, with `offers`, which repositories have it.
+///
+/// # Errors
+/// When the image does not have it, unless a repository has it and that was asked.
+pub fn why(session: &mut Session<'_>, choice: &Choice, package: &str, offers: bool) -> Result<Why, Error> {
     let chosen = choice.load(&session.project)?;
     let Chosen { manifest, images } = chosen.first().expect("a choice that was loaded names an image");
     let (image, arches) = images.first_key_value().expect("a choice that was loaded names an image");
@@ -79,11 +104,47 @@ pub fn why(session: &mut Session<'_>, choice: &Choice, package: &str) -> Result<
             }
         }
     }
-    if answers.is_empty() {
+    let offers = if offers { Some(offered(session, &mut reader, manifest, &lockfile, arches, package)?) } else { None };
+    if answers.is_empty() && offers.as_ref().is_none_or(Vec::is_empty) {
         let image = format!("{}/{image}", manifest.name);
         return Err(absent(session, package, image, arches)?);
     }
-    Ok(Why { manifest: manifest.name.clone(), image: image.clone(), answers })
+    Ok(Why { manifest: manifest.name.clone(), image: image.clone(), answers, offers })
+}
+
+fn offered(
+    session: &mut Session<'_>,
+    reader: &mut FieldReader,
+    manifest: &Manifest,
+    lockfile: &Lockfile,
+    arches: &[Architecture],
+    package: &str,
+) -> Result<Vec<Offer>, Error> {
+    let name = package.split(':').next().unwrap_or_default();
+    let mut offers: Vec<Offer> = vec![];
+    for architecture in arches {
+        let universe = reader.indexes(session, manifest)?.universe(session, manifest, architecture, Some(lockfile))?;
+        for listing in universe.listings(name).filter(|listing| is_meant(package, name, listing.package.architecture())) {
+            let (source, listed) = (listing.source, listing.package);
+            let same = |offer: &&mut Offer| (&*offer.version, &offer.repo, &offer.suite) == (listed.version(), &source.repo, &source.suite);
+            match offers.iter_mut().find(same) {
+                Some(offer) => {
+                    offer.architectures.insert(architecture.clone());
+                }
+                None => offers.push(Offer {
+                    version: listed.version().to_owned(),
+                    repo: source.repo.clone(),
+                    suite: source.suite.clone(),
+                    architectures: BTreeSet::from([architecture.clone()]),
+                    locked: lockfile.cells().iter().any(|pin| pin.name == name && pin.version == listed.version()),
+                    security: source.security,
+                    hidden: source.not_automatic || !source.steering.supplies(name),
+                }),
+            }
+        }
+    }
+    offers.sort_by(|a, b| version::compare(&b.version, &a.version));
+    Ok(offers)
 }
 
 fn has(lockfile: &Lockfile, image: &str, architecture: &Architecture, package: &str) -> Result<bool, Error> {
@@ -97,8 +158,13 @@ fn is_meant(package: &str, name: &str, architecture: &Architecture) -> bool {
     }
 }
 
-fn answers_of(graph: &Graph, package: &str) -> Vec<Answer> {
+/// The places of the packages that `package` means.
+pub(super) fn meant(graph: &Graph, package: &str) -> Vec<usize> {
     let meant = |at: &usize| is_meant(package, &graph.members[*at].name, &graph.members[*at].architecture);
+    (0..graph.members.len()).filter(meant).collect()
+}
+
+fn answers_of(graph: &Graph, package: &str) -> Vec<Answer> {
     let answer = |target: usize| {
         let member = &graph.members[target];
         let chain = |root| {
@@ -119,11 +185,11 @@ fn answers_of(graph: &Graph, package: &str) -> Vec<Answer> {
         chains.sort_by_key(|chain| chain.links.len());
         Answer { architectures: vec![graph.architecture.clone()], package: member.label.clone(), version: member.version.clone(), chains }
     };
-    (0..graph.members.len()).filter(meant).map(answer).collect()
+    meant(graph, package).into_iter().map(answer).collect()
 }
 
 /// Says where else a package is, or what was perhaps meant.
-fn absent(session: &mut Session<'_>, package: &str, image: String, arches: &[Architecture]) -> Result<Error, Error> {
+pub(super) fn absent(session: &mut Session<'_>, package: &str, image: String, arches: &[Architecture]) -> Result<Error, Error> {
     let mut elsewhere = vec![];
     let mut names: BTreeSet<String> = BTreeSet::new();
     for Chosen { manifest, images } in Choice::default().load(&session.project)? {

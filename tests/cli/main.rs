@@ -6,6 +6,7 @@ mod environment;
 
 mod doctor;
 mod gc;
+mod outdated;
 mod paths;
 mod reference;
 mod verify;

@@ -18,7 +18,7 @@ fn the_reference_is_in_step_with_the_help() {
 #[test]
 fn every_verb_teaches() {
     let environment = TestEnv::new();
-    for verb in ["init", "lock", "build", "ninja", "diff", "why", "tree", "log", "verify", "bisect", "bot", "gc", "doctor"] {
+    for verb in ["init", "lock", "build", "ninja", "diff", "why", "tree", "outdated", "log", "verify", "bisect", "bot", "gc", "doctor"] {
         let help = environment.run(&[verb, "--help"]);
         assert_eq!((help.code, help.stderr.as_str()), (0, ""), "{verb}");
         assert!(help.stdout.contains("Usage:"), "{verb}");

@@ -42,6 +42,83 @@ fn shows_the_shortest_ways_for_each_architecture() {
 }
 
 #[test]
+fn tells_which_repositories_have_the_package() {
+    let environment = TestEnv::with_project();
+    insta::assert_snapshot!(environment.run(&["why", "small", "libtwo", "--offers"]).all(), @"
+    exit 0
+    libtwo 2.0 in edge/small for armhf, amd64
+      request `libtwo`
+      └─ libtwo 2.0
+
+    to be had:
+      2.0 in test (stable) for amd64, armhf, locked
+       Reading `test` stable
+    ");
+    insta::assert_snapshot!(environment.run(&["why", "small", "tool", "--offers", "--format", "markdown"]).all(), @"
+    exit 1
+    tool is not in edge/small
+
+    To be had:
+
+    - 0.5 in `test` (stable) for amd64, armhf
+       Reading `test` stable
+    ");
+    let json = environment.run(&["why", "small", "libtwo", "--offers", "--format", "json"]);
+    let value: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    insta::assert_snapshot!(format!("{:#}", value["offers"]), @r#"
+    [
+      {
+        "arches": [
+          "amd64",
+          "armhf"
+        ],
+        "hidden": false,
+        "locked": true,
+        "repo": "test",
+        "security": false,
+        "suite": "stable",
+        "version": "2.0"
+      }
+    ]
+    "#);
+    assert_eq!(environment.run(&["why", "small", "nowhere", "--offers"]).code, 2);
+}
+
+#[test]
+fn draws_what_needs_a_package() {
+    let environment = TestEnv::with_project();
+    insta::assert_snapshot!(environment.run(&["tree", "kiosk", "--reverse", "libtwo"]).all(), @"
+    exit 0
+    edge/kiosk for armhf: 5 packages
+    └─ libtwo 2.0
+       └─ libone 1.2-1
+          └─ app 1.0 [request `app`]
+
+    edge/kiosk for amd64: 4 packages
+    └─ libtwo 2.0
+       └─ app 1.0 [request `app`]
+       Reading `test` stable
+    ");
+    insta::assert_snapshot!(environment.run(&["tree", "kiosk", "--reverse", "base", "--arch", "armhf", "--format", "markdown"]).all(), @"
+    exit 0
+    `edge/kiosk` for armhf: 5 packages
+
+    - `base` 1 [variant `essential`]
+      - `app` 1.0 [Pre-Depends, request `app`]
+       Reading `test` stable
+    ");
+    insta::assert_snapshot!(environment.run(&["tree", "kiosk", "--reverse", "tool"]).all(), @"
+    exit 2
+       Reading `test` stable
+    error: no lockfile has a package `tool`
+    ");
+    let json = environment.run(&["tree", "kiosk", "--arch", "armhf", "--format", "json"]);
+    let value: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    let two = value["images"][0]["packages"].as_array().unwrap().iter().find(|row| row["package"] == "libtwo").unwrap();
+    assert_eq!(two["needed_by"][0]["package"], "libone");
+}
+
+#[test]
 fn says_where_a_package_is_instead() {
     let environment = TestEnv::with_project();
     insta::assert_snapshot!(environment.run(&["why", "small", "app"]).all(), @"
