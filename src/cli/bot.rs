@@ -37,7 +37,8 @@ pub fn run(global: &Global, args: &Bot, ui: &mut Ui) -> Result<Exit, Error> {
         Format::Json => ui.result(&super::pretty(&as_json(&report))),
         Format::Human | Format::Markdown => ui.result(&report.message),
     }
-    Ok(Exit::Done)
+    // No branch shows this one to anybody.
+    Ok(if report.outcome == Outcome::AllHeld { Exit::Findings } else { Exit::Done })
 }
 
 fn tell(report: &Report, ui: &mut Ui) {

@@ -30,6 +30,7 @@ pub fn exit(error: &Error) -> Exit {
         | Error::NoCheckout { .. }
         | Error::NoChanges { .. }
         | Error::CheckedOut { .. }
+        | Error::OfflinePush
         | Error::BranchName { .. }
         | Error::Author { .. }
         | Error::NothingToCompare { .. }

@@ -110,6 +110,10 @@ const PROOFS: usize = 8;
 pub fn bot(session: &mut Session<'_>, options: &Options) -> Result<Report, Error> {
     let root = session.project.root().to_owned();
     let git = Git::find(&root)?.ok_or(Error::NoCheckout { directory: root })?;
+    if session.offline && options.push.is_some() {
+        return Err(Error::OfflinePush);
+    }
+    let git = if session.offline { git.without_network() } else { git };
     let base_name = options.base.as_deref().unwrap_or("HEAD");
     let base = git.resolve(base_name)?.ok_or_else(|| Error::NoRevision { revision: base_name.to_owned() })?;
     let mut scratch = Scratch::open(session, "bot")?;
@@ -382,12 +386,14 @@ impl Run<'_> {
     }
 }
 
-/// Everything that differs between two sets of lockfiles, for people.
+/// Everything that differs between two sets of lockfiles, for people. All that can be read is here by now.
 fn compare(session: &mut Session<'_>, scratch: &Scratch, old: &Lockfiles, new: &Lockfiles) -> Result<diff::Report, Error> {
     scratch.put(new)?;
     let mut all = diff::Report { old: "before".to_owned(), new: "after".to_owned(), ..diff::Report::default() };
+    let mut inner = scratch.session(session);
+    inner.offline = true;
     for (name, lockfile) in new {
-        let report = comparison::lockfiles(&mut scratch.session(session), name, old.get(name), lockfile)?;
+        let report = comparison::lockfiles(&mut inner, name, old.get(name), lockfile)?;
         all.comparisons.extend(report.comparisons);
     }
     Ok(all)

@@ -273,6 +273,9 @@ pub enum Error {
         /// The text.
         text: String,
     },
+    /// Something is to be pushed, and the network is off.
+    #[error("cannot push: the network is off")]
+    OfflinePush,
     /// What is there without any update does not build either, or what fails cannot stay as it is.
     #[error("nothing can be held back to make it build: {summary}")]
     Unbuildable {

@@ -145,10 +145,14 @@ mod tests {
         write("work/m.b.armhf.configure/upper/file", "");
         write("stages/m.a.armhf", &format!("{}\n{}\n", stage("1"), stage("2")));
         write("stages/m.b.armhf", &stage("3"));
+        write("bisect/project/manifests/m.toml", "");
+        write("bot/lock", "");
+        let held = std::fs::File::open(directory.path().join("bot/lock")).unwrap();
+        held.lock().unwrap();
         let images = HashSet::from(["m.a.armhf".to_owned()]);
         let unnamed = unnamed(directory.path(), &images).unwrap();
         let names: Vec<_> = unnamed.iter().map(|path| path.strip_prefix(directory.path()).unwrap().to_str().unwrap()).collect();
-        assert_eq!(names, ["logs/m.b.armhf.configure.log", "stages/m.b.armhf", "work/m.b.armhf.configure"]);
+        assert_eq!(names, ["bisect", "logs/m.b.armhf.configure.log", "stages/m.b.armhf", "work/m.b.armhf.configure"]);
         let stages = stages_in_use(directory.path(), &images).unwrap();
         assert_eq!(stages, [stage("1"), stage("2")].map(|text| text.parse().unwrap()).into());
         let key = |word: &str| crate::pkg::Sha256::of(word.as_bytes());
