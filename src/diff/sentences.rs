@@ -94,14 +94,13 @@ impl SourceChange {
         some(&self.reasons(), TOLD)
     }
 
-    /// The same, one by one: security repositories, numbers of flaws, what it does at the start.
+    /// The same, one by one: what it does at the start of the system, security repositories, numbers of flaws.
     pub(super) fn reasons(&self) -> Vec<String> {
-        let mut parts: Vec<String> = vec![];
+        let mut parts: Vec<String> = self.role.map(|role| role.as_str().to_owned()).into_iter().collect();
         if let Some(security) = &self.security {
             parts.extend(security.repos.iter().cloned());
             parts.extend(security.ids.iter().cloned());
         }
-        parts.extend(self.role.map(|role| role.as_str().to_owned()));
         parts
     }
 }
