@@ -236,50 +236,12 @@ fn messages_tell_all_of_it() {
     |---|---|---|---|
     | `debian` | `stable` | `2026-01-01T00:00:00Z` | `[DIGEST]` |
     ");
+    project.ok(&["build", "--until", "composed"]);
+    let rebuilt = project.ok(&["bot", "--until", "composed", "--branch", "third"]);
+    let diff = project.ok(&["--format", "markdown", "diff", "main..third"]);
+    assert!(!diff.stdout.is_empty() && rebuilt.stdout.contains(diff.stdout.trim_end()), "{}\n---\n{}", rebuilt.stdout, diff.stdout);
     let again = project.ok(&["bot", "--until", "composed", "--branch", "night", "--message-only"]);
-    insta::assert_snapshot!(stable(&again.stdout), @"
-    ## Held back tonight
-
-    - `part01 1.0 ► 2.0` (and with it `part04`): `` `part01 2.0 all` and `part02 1.0 all` both ship `/usr/share/part02/version`, and neither replaces the other's ``
-
-    ### `main`: 4 source packages change: 3 updated, 1 added
-
-    #### Packages that came and went
-
-    | image |  | package | version | because |
-    | --- | --- | --- | --- | --- |
-    | `root` | + | `extra` | `1.0` | ``request `part03`: part03 ► extra`` |
-
-    <details><summary>New source packages (1)</summary>
-
-    | source | from | to | images |
-    | --- | --- | --- | --- |
-    | `extra` |  | `1.0` | `root` |
-
-    </details>
-
-    <details><summary>Other updates (3)</summary>
-
-    | source | from | to | images |
-    | --- | --- | --- | --- |
-    | `part00` | `1.0` | `2.0` | `root` |
-    | `part02` | `1.0` | `2.0` | `root` |
-    | `part03` | `1.0` | `2.0` | `root` |
-
-    </details>
-
-    #### Size
-
-    | image | architecture | packages | download | to fetch | installed |
-    | --- | --- | --- | --- | --- | --- |
-    | `root` | `armhf` | 6 | 47.2 kB (+7.8 kB) | 31.4 kB | ±0 |
-
-    ## Indexes
-
-    | repository | suite | date | SHA-256 |
-    |---|---|---|---|
-    | `debian` | `stable` | `2026-01-01T00:00:00Z` | `[DIGEST]` |
-    ");
+    assert_eq!(again.stdout, human.stdout, "a branch tells of itself");
     let before = project.ok(&["bot", "--until", "composed", "--branch", "nowhere", "--message-only"]);
     assert!(before.stdout.contains("part01") && !before.stdout.contains("Held back"), "{}", before.stdout);
     archive.server.take_log();
