@@ -278,9 +278,12 @@ impl Run<'_> {
         let mut row = bench.transition.changes.clone();
         row.units.clone_from(&landing.units);
         let ends = groups.ends(&row.units);
-        let (mut planned, mut names, mut from) = (Vec::<Planned>::new(), vec![], 0);
+        // What moves in any case moves with the first commit.
+        let (mut planned, mut names, mut from) = (Vec::<Planned>::new(), groups.names(&row.given), 0);
         for (end, name) in ends {
-            names.push(name);
+            if !names.contains(&name) && (names.is_empty() || !row.units.is_empty()) {
+                names.push(name);
+            }
             let moved = row.beginning(end);
             let is_last = end == row.units.len();
             if !is_last && bench.builds < PROOFS {

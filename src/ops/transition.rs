@@ -108,7 +108,9 @@ impl Transition {
     pub fn source_of(&self, binary: &str) -> Option<String> {
         let cells = || self.new.values().chain(self.old.values()).flat_map(Lockfile::cells);
         let source = &cells().find(|pin| pin.name == binary)?.source;
-        self.changes.units.iter().any(|unit| unit.sources.contains(source)).then(|| source.clone())
+        let changes = &self.changes;
+        let is_changed = changes.given.contains(source) || changes.units.iter().any(|unit| unit.sources.contains(source));
+        is_changed.then(|| source.clone())
     }
 
     /// Source packages that no old lockfile has.

@@ -286,6 +286,34 @@ fn a_base_that_does_not_build_is_no_packages_fault() {
 }
 
 #[test]
+fn what_cannot_be_had_is_held_back_as_what_does_not_build() {
+    needs!("git");
+    let (archive, project) = outdated(6, &parts(6, "2.0"));
+    archive.server.fault(&format!("/{}", pool_path(&part("part02", "2.0"))), usize::MAX, Fault::Corrupt);
+    std::fs::remove_file(archive.path(&pool_path(&part("part04", "2.0")))).unwrap();
+    let ran = bot(&project, &[]).exits(0);
+    let json = ran.json();
+    let held: Vec<&str> = json["held"].as_array().unwrap().iter().map(|held| held["changes"][0].as_str().unwrap()).collect();
+    assert_eq!(held, ["part02 1.0 ► 2.0"], "{json:#}");
+    assert_eq!(json["held"][0]["changes"][1], "part04 1.0 ► 2.0", "one build said both");
+    assert_eq!(json["builds"], 2);
+    assert_eq!(json["commits"][0]["sources"].as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn what_has_no_old_version_any_more_cannot_be_held_back() {
+    needs!("git");
+    let mut packages = parts(12, "2.0");
+    packages[3] = clashing(&packages[3], "part04");
+    let (archive, project) = outdated(12, &packages);
+    std::fs::remove_file(archive.path(&pool_path(&part("part03", "1.0")))).unwrap();
+    let before = project.state();
+    let ran = bot(&project, &[]).exits(6).says(&["nothing can be held back to make it build", "both ship"]);
+    assert_eq!(ran.stderr.matches("Trying").count(), 1, "{}", ran.stderr);
+    assert_eq!(project.state(), before);
+}
+
+#[test]
 fn a_first_lockfile_is_an_update_too() {
     needs!("git");
     let (_archive, project) = outdated(2, &parts(2, "1.0"));

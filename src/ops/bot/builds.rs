@@ -136,7 +136,9 @@ pub fn land(session: &mut Session<'_>, bench: &mut Bench<'_>) -> Result<Landing,
             None => return Ok(give_up(bench, row, held)),
         };
         let named = bench.named(&failure);
-        if row.units.is_empty() || (!held.is_empty() && named.sources.is_empty() && !stands(session, bench, &row)?) {
+        // What moves in any case cannot be held back.
+        let is_given = !named.sources.is_disjoint(&row.given);
+        if is_given || row.units.is_empty() || (!held.is_empty() && named.sources.is_empty() && !stands(session, bench, &row)?) {
             return Err(Error::Unbuildable { summary: sentence(&failure) });
         }
         let found = match search(session, bench, &row, named)? {

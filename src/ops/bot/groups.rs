@@ -3,7 +3,7 @@
 use crate::culprit::Unit;
 use crate::diff;
 use crate::manifest::{BotRules, Class, REST};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The rules, and what is known of each source package that they ask for.
 pub struct Groups<'r> {
@@ -42,6 +42,12 @@ impl<'r> Groups<'r> {
         self.rules.groups.get(rank).map_or(REST, |rule| &rule.name)
     }
 
+    /// The names of the groups of source packages, in the order of the rules.
+    pub fn names(&self, sources: &BTreeSet<String>) -> Vec<String> {
+        let ranks: BTreeSet<usize> = sources.iter().map(|source| self.rank(source)).collect();
+        ranks.into_iter().map(|rank| self.name(rank).to_owned()).collect()
+    }
+
     /// Where each group ends in a row of changes, and what it is called; the last one always ends where the row does.
     pub fn ends(&self, units: &[Unit]) -> Vec<(usize, String)> {
         let mut ends: Vec<(usize, String)> = vec![];
@@ -68,7 +74,6 @@ impl<'r> Groups<'r> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
     use std::path::Path;
 
     fn unit(names: &[&str]) -> Unit {
@@ -81,6 +86,7 @@ mod tests {
         let rules = BotRules::parse(text, Path::new("bot.toml")).unwrap();
         let groups = Groups::new(&rules, &diff::Report::default());
         assert_eq!(["nginx", "linux", "vim"].map(|name| groups.rank(name)), [0, 1, 2]);
+        assert_eq!(groups.names(&unit(&["vim", "nginx", "nginx-extra"]).sources), ["web", "rest"]);
         let row = [unit(&["nginx", "vim"]), unit(&["linux"]), unit(&["linux-base"]), unit(&["vim-tiny"])];
         assert_eq!(groups.ends(&row), [(1, "web".to_owned()), (3, "kernel".to_owned()), (4, "rest".to_owned())]);
         assert_eq!(groups.ends(&row[1..3]), [(2, "kernel".to_owned())]);
