@@ -4,7 +4,7 @@
 //! the right type and form, every name that is referred to present. What is wrong comes back as an [`Error`] that holds
 //! all mistakes found, each with line, column, source line and, where one can be guessed, the remedy.
 //!
-//! The same table of keys makes the JSON Schema ([`schema`]). [`starter`] writes the first manifest of a project.
+//! The same table of keys makes the JSON Schema ([`schema()`]). [`starter()`] writes the first manifest of a project.
 //!
 //! Does not look at the disk ([`load`] reads the manifest, nothing else): whether overlays, scripts and key files exist
 //! is for those who open them. Does not know mirrors, lockfiles or packages.

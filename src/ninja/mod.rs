@@ -1,7 +1,7 @@
 //! Plan ► `build.ninja`, and running ninja on it.
 //!
-//! [`Writer`] is the generator: it knows ninja's syntax and nothing else. [`render`] turns a
-//! [`Plan`](crate::plan::Plan) into text. [`run`] starts ninja, reads its status lines and reports them as [`Event`]s.
+//! [`Writer`] is the generator: it knows ninja's syntax and nothing else. [`render()`] turns a
+//! [`Plan`](crate::plan::Plan) into text. [`run()`] starts ninja, reads its status lines and reports them as [`Event`]s.
 
 mod render;
 mod run;

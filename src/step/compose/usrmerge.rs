@@ -12,7 +12,7 @@ pub(super) const ALWAYS: [&str; 3] = ["bin", "sbin", "lib"];
 /// Whether `/bin` and its like are symbolic links into `/usr`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UsrMerge {
-    /// What the packages themselves say; see [`docs/design/0005-compose-conflicts.md`].
+    /// What the packages themselves say; see `docs/design/0005-compose-conflicts.md`.
     #[default]
     Auto,
     /// Always.
