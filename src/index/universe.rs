@@ -112,28 +112,35 @@ impl Universe {
         })
     }
 
-    /// For each package, pinned once or several times, the newest version that suites of security updates list, where that
-    /// is newer than every pin of it; in the form of a pin.
+    /// For each package, pinned once or several times, what suites of security updates have newer than the first pin of
+    /// it, the most important one; in the form of a pin. Where a less important pin is newer still, such as what the extended
+    /// image was solved to, it is that version.
     ///
     /// `native` is the image's architecture: a package may become one for all architectures, and back. Holds and
     /// priorities are the resolver's part.
     pub fn security_updates<'p>(&self, native: &Architecture, pins: impl IntoIterator<Item = &'p Pin>) -> Vec<Pin> {
         let is_native = |architecture: &Architecture| architecture == native || architecture.is_independent();
-        let mut newest: BTreeMap<(&str, Option<&Architecture>), &Pin> = BTreeMap::new();
+        let mut pinned: BTreeMap<(&str, Option<&Architecture>), (&Pin, &Pin)> = BTreeMap::new();
         for pin in pins {
             let foreign = (!is_native(&pin.architecture)).then_some(&pin.architecture);
-            let known = newest.entry((&pin.name, foreign)).or_insert(pin);
-            if version::compare(&pin.version, &known.version).is_gt() {
-                *known = pin;
+            let (_, newest) = pinned.entry((&pin.name, foreign)).or_insert((pin, pin));
+            if version::compare(&pin.version, &newest.version).is_gt() {
+                *newest = pin;
             }
         }
-        let update = |pin: &&Pin| {
-            let listed = self.installable(native, pin).filter(|listing| listing.source.security);
+        let update = |(first, newest): &(&Pin, &Pin)| {
+            let listed = self.installable(native, first).filter(|listing| listing.source.security);
             let package = listed.map(|listing| listing.package).max_by(|a, b| version::compare(a.version(), b.version()))?;
+            if version::compare(package.version(), &first.version).is_le() {
+                return None;
+            }
+            if version::compare(&newest.version, package.version()).is_ge() {
+                return Some((*newest).clone());
+            }
             let (architecture, version) = (package.architecture().clone(), package.version().to_owned());
-            version::compare(&version, &pin.version).is_gt().then(|| Pin { architecture, version, ..(*pin).clone() })
+            Some(Pin { architecture, version, ..(*first).clone() })
         };
-        newest.values().filter_map(update).collect()
+        pinned.values().filter_map(update).collect()
     }
 
     /// Names that are close to `name`, closest first, for "did you mean".

@@ -1,7 +1,7 @@
 //! `pintree build`: lock if allowed and needed, write the build file, run ninja, tell what came out.
 
 use super::work::Work;
-use super::{Choice, Error, Project, Session, leftovers, network};
+use super::{Choice, Error, Project, Session, leftovers, moment, network};
 use crate::ninja::{self, Layout};
 use crate::pkg::{Architecture, Sha256};
 pub use crate::plan::Stage;
@@ -257,7 +257,7 @@ pub(super) fn write_files(session: &mut Session<'_>, work: &Work, plan: &Plan, u
     let mut sources = Mirrors::default();
     for (chosen, _) in &work.chosen {
         for (name, repo) in &chosen.manifest.repos {
-            sources.offer(&format!("{}/{name}", chosen.manifest.name), network::addresses(&mirrors, repo)?);
+            sources.offer(&format!("{}/{name}", chosen.manifest.name), moment::places(session, &mirrors, &chosen.manifest, repo)?);
         }
     }
     sources.save(&generated.join("sources.toml"))?;

@@ -5,6 +5,7 @@ use crate::manifest::{Manifest, Repo};
 use crate::pkg::{RepoSteering, SnapshotTemplate};
 use crate::repo::{self, KeyRing, Mirrors, Url};
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Which state of the repositories is read.
@@ -69,6 +70,25 @@ pub fn sources(session: &mut Session<'_>, manifest: &Manifest, moment: Moment) -
         }
     }
     Ok(sources)
+}
+
+/// Where a repository's packages lie: where it lies now and, if its lockfile was last made here from a past state of it, in
+/// that state.
+pub fn places(session: &Session<'_>, mirrors: &Mirrors, manifest: &Manifest, described: &Repo) -> Result<Vec<Url>, Error> {
+    let mut places = network::addresses(mirrors, described)?;
+    let template = template(mirrors, described);
+    for at in recorded(session, &manifest.name, &described.name) {
+        places.extend(snapshot_base(template, at).filter(|url| !places.contains(url)));
+    }
+    Ok(places)
+}
+
+/// The moments at which a repository was read when the lockfile was last made here. No record, or one that cannot be read, is
+/// none: it only helps to find what mirrors have no more.
+fn recorded(session: &Session<'_>, manifest: &str, repo: &str) -> BTreeSet<Timestamp> {
+    let text = std::fs::read_to_string(session.project.indexes_record(manifest)).unwrap_or_default();
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap_or_default();
+    rows.iter().filter(|row| row["repo"] == repo).filter_map(|row| row["at"].as_str()?.parse().ok()).collect()
 }
 
 /// Whether a suite's packages need not age.
