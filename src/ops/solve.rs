@@ -6,7 +6,7 @@ use super::lagging::{self, Lagging};
 use super::lock::{Options, Upgrade};
 use super::moment::Moment;
 use super::preferences::Known;
-use super::{Error, Session, holds, ids, local, steering};
+use super::{Error, Session, holds, ids, kept, local, steering};
 use crate::index::Universe;
 use crate::lock::{self, Lockfile, Parts, Place, Steering};
 use crate::manifest::Manifest;
@@ -83,11 +83,37 @@ pub fn prepare<'a>(
     }
     let mut universes = vec![];
     for architecture in architectures(manifest) {
-        let universe = indexes.universe(session, manifest, &architecture, old)?;
+        let mut universe = indexes.universe(session, manifest, &architecture, old)?;
+        if let (Upgrade::Security, Some(old)) = (upgrade, old) {
+            universe = with_imported(session, &steering, universe, &architecture, old)?;
+        }
         universes.push((architecture, universe));
     }
     let solving = Solving { manifest, old, upgrade, holds, universes };
     Ok(Prepared { solving, steering, indexes: RefCell::new(indexes), allow_skew: options.allow_skew })
+}
+
+/// Adds what is pinned and imported to what the repositories still list: where only fixes may move, a point release that
+/// drops old versions from the index is no reason for the rest to move.
+fn with_imported(
+    session: &mut Session<'_>,
+    steering: &Steering,
+    universe: Universe,
+    architecture: &Architecture,
+    old: &Lockfile,
+) -> Result<Universe, Error> {
+    let of_architecture = |pin: &&Pin| pin.architecture == *architecture || pin.architecture.is_independent();
+    let kept = kept::find(session, steering, &universe, old.cells().iter().filter(of_architecture))?;
+    let lost: Vec<&Pin> = kept.missing.iter().filter(|pin| universe.security_updates(architecture, [*pin]).is_empty()).collect();
+    if let Some(first) = lost.first() {
+        let more = lost.len() - 1;
+        let others = if more == 0 { String::new() } else { format!(" and {more} more") };
+        session.talk.warn(&format!(
+            "`{}` {}{others} for {architecture}: no index lists it any more and it is not imported, so it moves although it has no fix",
+            first.name, first.version
+        ));
+    }
+    Ok(universe.with(kept.sources))
 }
 
 /// Reads the repositories, solves every image of a manifest, and records what was read.

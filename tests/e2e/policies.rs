@@ -85,6 +85,34 @@ fn a_security_update_takes_along_what_it_needs() {
     ");
 }
 
+#[test]
+fn only_security_leaves_alone_what_the_index_has_dropped() {
+    needs!();
+    let archive = Archive::new(&stable("1.0"));
+    archive.publish_suite(&[], called("stable-security"));
+    let project = project(&archive, IMAGE);
+    project.build();
+    let first = project.lockfile();
+    // A point release: the index has nothing but new versions.
+    archive.publish(&stable("2.0"));
+    let fix = Package::new("libapp", "1.0+deb1").arch("armhf").depends("libc").file("usr/lib/lib.so", 0o644, "fixed");
+    archive.publish_suite(&[fix], called("stable-security"));
+    let ran = project.ok(&["lock", "--only", "security"]);
+    insta::assert_snapshot!(ran.talk(), @"
+    Reading `debian` stable, stable-security
+     Locked lockfiles/main.lock
+            libapp 1.0 ► 1.0+deb1
+    ");
+    project.build();
+    // What is not imported cannot stay, and that is said.
+    project.write("lockfiles/main.lock", &first);
+    std::fs::remove_dir_all(project.path("_build")).unwrap();
+    project.ok(&["lock", "--only", "security"]).says(&[
+        "warning: `app` 1.0 and 2 more for armhf: no index lists it any more and it is not imported, so it moves",
+        "app 1.0 ► 2.0",
+    ]);
+}
+
 /// An archive whose past states can be read: each is a directory named by its moment, the present one is `now`.
 struct Past {
     directory: tempfile::TempDir,
