@@ -39,7 +39,7 @@ pub fn run(global: &Global, init: &Init, ui: &mut Ui) -> Result<Exit, Error> {
 /// Tells git which files are lockfiles and which are generated.
 fn attributes(global: &Global, configures: bool, ui: &mut Ui) -> Result<(), Error> {
     let written = drivers::write_files(&super::session(global, ui))?;
-    written.iter().for_each(|path| ui.status("Extended", &path.display().to_string()));
+    written.iter().for_each(|path| ui.status("Wrote", &path.display().to_string()));
     if drivers::is_configured(&super::session(global, ui))? == Some(false) && !configures {
         ui.note("to let git merge and show lockfiles in this checkout, run `pintree init --git-drivers`");
     }

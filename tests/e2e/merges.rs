@@ -273,7 +273,7 @@ fn init_adds_to_what_is_there() {
     let created = project.ok(&["init"]);
     insta::assert_snapshot!(created.talk(), @"
        Created manifests/main.toml
-      Extended .gitattributes
+         Wrote .gitattributes
     to let git merge and show lockfiles in this checkout, run `pintree init --git-drivers`
     next: put your packages in, then run `pintree build`
     ");
