@@ -59,6 +59,9 @@ fn tell(report: &Report, ui: &mut Ui) {
         ui.warn(&format!("held back tonight: {}{with}: {}", held.changes.join(", "), held.why));
         held.log.iter().for_each(|line| ui.always(&format!("  {line}")));
     }
+    for waiting in &report.waiting {
+        if waiting.security { ui.warn(&waiting.text) } else { ui.note(&format!("           {}", waiting.text)) }
+    }
     if !report.untried.is_empty() {
         ui.warn(&format!("not tried tonight, the builds were used up: {}", report.untried.join(", ")));
     }
@@ -101,6 +104,7 @@ fn as_json(report: &Report) -> serde_json::Value {
         "commits": commits,
         "held": report.held.iter().map(held).collect::<Vec<_>>(),
         "untried": report.untried,
+        "waiting": report.waiting.iter().map(|waiting| json!({"text": waiting.text, "security": waiting.security})).collect::<Vec<_>>(),
         "builds": report.builds,
         "pushed": report.pushed.as_deref().map(without_userinfo),
         "message": report.message,

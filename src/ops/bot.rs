@@ -79,6 +79,15 @@ pub struct Written {
     pub sources: Vec<String>,
 }
 
+/// Something new that the lockfiles do not get, and why; or a hold that has run out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// In one sentence.
+    pub text: String,
+    /// Whether it is a security update.
+    pub security: bool,
+}
+
 /// What a run came to.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -92,6 +101,8 @@ pub struct Report {
     pub held: Vec<HeldBack>,
     /// What was not tried.
     pub untried: Vec<String>,
+    /// What holds and slower architectures keep out.
+    pub waiting: Vec<Waiting>,
     /// How often something was built.
     pub builds: usize,
     /// Where it was pushed to.
@@ -182,6 +193,7 @@ impl Run<'_> {
             commits: vec![],
             held: vec![],
             untried: vec![],
+            waiting: vec![],
             builds: 0,
             pushed: None,
             message: String::new(),
@@ -194,10 +206,10 @@ impl Run<'_> {
         let old = scratch.lockfiles()?;
         scratch.check_out(session, self.git, &branch.tip)?;
         let new = scratch.lockfiles()?;
-        let (indexes, held) = message::told(&branch.commits);
+        let (indexes, held, waiting) = message::told(&branch.commits);
         let compared = compare(session, scratch, &old, &new)?;
         let untried = BTreeSet::new();
-        let message = message::request(&compared, &Night { indexes: &indexes, held: &held, untried: &untried });
+        let message = message::request(&compared, &Night { indexes: &indexes, held: &held, untried: &untried, waiting: &waiting });
         Ok(Report { message, held, ..self.report(Outcome::Unchanged) })
     }
 
@@ -211,27 +223,30 @@ impl Run<'_> {
         let old = scratch.lockfiles()?;
         let options = lock::Options { dry_run: true, ..self.options.lock.clone() };
         let locked = lock::lock(&mut scratch.session(session), &options)?;
+        let waiting = waiting(&locked);
+        let report = |outcome| Report { waiting: waiting.clone(), ..self.report(outcome) };
         let new: Lockfiles = locked.into_iter().map(|locked| (locked.manifest, locked.lockfile)).collect();
         if new.iter().all(|(name, new)| old.get(name).is_some_and(|old| old.render() == new.render())) {
-            return Ok(self.report(Outcome::Nothing));
+            return Ok(report(Outcome::Nothing));
         }
         let attempt = self.attempt(&old, &new);
         let is_same = |branch: &&Branch| branch.base == self.base && branch.attempt() == Some(&attempt);
         if let Some(branch) = remote.as_ref().or(local.as_ref()).filter(is_same).filter(|_| !self.options.message_only) {
-            let mut report = self.report(Outcome::Unchanged);
+            let mut report = report(Outcome::Unchanged);
             if remote.is_none() {
                 report.pushed = self.push(&branch.tip, None)?;
             }
             return Ok(report);
         }
         let indexes = indexes(scratch)?;
+        let sentences: Vec<String> = waiting.iter().map(|waiting| waiting.text.clone()).collect();
         // What changed is read from the packages themselves.
         scratch.import_all(session, &[&new, &old])?;
         let compared = compare(session, scratch, &old, &new)?;
         if self.options.message_only {
             let untried = BTreeSet::new();
-            let message = message::request(&compared, &Night { indexes: &indexes, held: &[], untried: &untried });
-            return Ok(Report { message, ..self.report(Outcome::WouldUpdate) });
+            let night = Night { indexes: &indexes, held: &[], untried: &untried, waiting: &sentences };
+            return Ok(Report { message: message::request(&compared, &night), ..report(Outcome::WouldUpdate) });
         }
         let rules = self.rules.clone();
         let groups = Groups::new(&rules, &compared);
@@ -242,11 +257,11 @@ impl Run<'_> {
         let landing = builds::land(session, &mut bench)?;
         let held: Vec<HeldBack> = landing.held.iter().map(|held| HeldBack::new(held, |sources| transition.described(sources))).collect();
         let planned = self.plan(session, &mut bench, &old, &groups, &landing)?;
-        let mut report = self.report(Outcome::AllHeld);
+        let mut report = report(Outcome::AllHeld);
         report.builds = bench.builds;
         report.untried = landing.untried.iter().cloned().collect();
         report.held.clone_from(&held);
-        let night = Night::new(&indexes, &held, &landing);
+        let night = Night::new(&indexes, &held, &landing, &sentences);
         let Some(last) = planned.last().map(|planned| planned.lockfiles.clone()) else {
             report.message = message::request(&diff::Report::default(), &night);
             return Ok(report);
@@ -317,6 +332,19 @@ impl Run<'_> {
         }
         planned
     }
+}
+
+/// What is new and not taken, and holds that have run out: security updates that a hold keeps out first.
+fn waiting(locked: &[lock::Locked]) -> Vec<Waiting> {
+    let holds = locked.iter().flat_map(|locked| &locked.blocked);
+    let holds = holds.map(|blocked| Waiting { text: diff::plain(&blocked.to_string()), security: blocked.security });
+    let slower = locked.iter().flat_map(|locked| &locked.lagging);
+    let slower = slower.map(|lagging| Waiting { text: diff::plain(&lagging.to_string()), security: false });
+    let over = locked.iter().flat_map(|locked| &locked.expired);
+    let over = over.map(|expired| Waiting { text: diff::plain(&expired.to_string()), security: false });
+    let mut all: Vec<Waiting> = holds.chain(over).chain(slower).collect();
+    all.sort_by_key(|waiting| !waiting.security);
+    all
 }
 
 /// Everything that differs between two sets of lockfiles, for people. All that can be read is here by now.

@@ -79,6 +79,8 @@ pub struct Locked {
     pub blocked: Vec<Blocked>,
     /// What one architecture has and another one has not yet.
     pub lagging: Vec<Lagging>,
+    /// Holds that have run out.
+    pub expired: Vec<Expired>,
 }
 
 /// The manifests that `paths` name, or all of the project.
@@ -107,7 +109,8 @@ pub fn lock(session: &mut Session<'_>, options: &Options) -> Result<Vec<Locked>,
         let Solved { lockfile, blocked, lagging } = solve(session, manifest, old.as_ref(), options)?;
         let change = diff::compare(&manifest.name, old.as_ref(), Some(&lockfile), &Facts::default());
         let written = !options.dry_run && save(&lockfile, &path)?;
-        done.push(Locked { manifest: manifest.name.clone(), path, lockfile, change, written, fresh: old.is_none(), blocked, lagging });
+        let (fresh, expired) = (old.is_none(), holds::expired(session, manifest));
+        done.push(Locked { manifest: manifest.name.clone(), path, lockfile, change, written, fresh, blocked, lagging, expired });
     }
     Ok(done)
 }

@@ -249,6 +249,30 @@ fn messages_tell_all_of_it() {
 }
 
 #[test]
+fn holds_that_keep_updates_out_stand_on_top() {
+    needs!("git");
+    let mut packages = parts(4, "2.0");
+    packages.push(part("part01", "1.0"));
+    let (_archive, project) = outdated(4, &packages);
+    let holds = "[[hold]]\npackage = \"part01\"\nversion = \"1.*\"\nreason = \"bug | 412\"\nuntil = 2999-01-01\n\
+                 [[hold]]\npackage = \"part02\"\nversion = \"1.*\"\nuntil = 2020-01-01\n";
+    let manifest = project.read("manifests/main.toml");
+    project.write("manifests/main.toml", &format!("{manifest}\n{holds}"));
+    project.commit("holds");
+    let ran = bot(&project, &["--branch", "night"]).exits(0);
+    let message = |ran: &Ran| ran.json()["message"].as_str().unwrap().to_owned();
+    insta::assert_snapshot!(message(&ran).split("### ").next().unwrap(), @"
+    ## Holds, and what waits
+
+    - ``a hold keeps an update of `part01` out: 1.0 is locked, 2.0 is in `debian` (stable); bug | 412; until 2999-01-01``
+    - `` `main`: the hold on `part02` at `1.*` ran out on 2020-01-01 and holds nothing any more ``
+    ");
+    assert!(ran.stderr.contains("a hold keeps an update of `part01` out"), "{}", ran.stderr);
+    let again = bot(&project, &["--branch", "night", "--message-only"]).exits(0);
+    assert_eq!(message(&again), message(&ran), "a branch tells of itself");
+}
+
+#[test]
 fn push_options_reach_the_remote() {
     needs!("git");
     let (_archive, project) = outdated(2, &parts(2, "2.0"));

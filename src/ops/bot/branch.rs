@@ -10,6 +10,8 @@ pub const MARK: &str = "Pintree-Update";
 pub const ATTEMPT: &str = "Pintree-Attempt";
 /// The trailer of a change that stays where it was.
 pub const HELD: &str = "Pintree-Held-Back";
+/// The trailer of what the repositories have and a hold or another architecture keeps out.
+pub const WAITS: &str = "Pintree-Waits";
 /// The trailer of an index that was used.
 pub const INDEX: &str = "Pintree-Index";
 /// The trailer of security advisories that a change closes.

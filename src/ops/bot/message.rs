@@ -1,6 +1,6 @@
 //! What the bot says of an update: to those who read commits, and to those who review the change.
 
-use super::branch::{ATTEMPT, HELD, INDEX, MARK, SECURITY, trailer};
+use super::branch::{ATTEMPT, HELD, INDEX, MARK, SECURITY, WAITS, trailer};
 use super::builds::{Held, Landing, sentence};
 use crate::diff::{self, SourceChange, plain};
 use crate::ops::git::Record;
@@ -55,12 +55,14 @@ pub struct Night<'n> {
     pub held: &'n [HeldBack],
     /// What was not tried.
     pub untried: &'n BTreeSet<String>,
+    /// What is new and not taken, and holds that have run out, one sentence each.
+    pub waiting: &'n [String],
 }
 
 impl<'n> Night<'n> {
-    /// What stays and what was not tried.
-    pub fn new(indexes: &'n [String], held: &'n [HeldBack], landing: &'n Landing) -> Self {
-        Self { indexes, held, untried: &landing.untried }
+    /// What stays, what was not tried and what waits.
+    pub fn new(indexes: &'n [String], held: &'n [HeldBack], landing: &'n Landing, waiting: &'n [String]) -> Self {
+        Self { indexes, held, untried: &landing.untried, waiting }
     }
 }
 
@@ -80,6 +82,7 @@ pub fn commit(group: &str, changes: &[SourceChange], report: &diff::Report, nigh
     night.indexes.iter().for_each(|index| text.push_str(&format!("{INDEX}: {}\n", plain(index))));
     if let Some(attempt) = attempt {
         night.held.iter().for_each(|held| text.push_str(&format!("{HELD}: {}\n", held.line())));
+        night.waiting.iter().for_each(|waits| text.push_str(&format!("{WAITS}: {}\n", plain(waits))));
         text.push_str(&format!("{ATTEMPT}: {attempt}\n"));
     }
     text
@@ -120,6 +123,10 @@ pub fn request(report: &diff::Report, night: &Night<'_>) -> String {
             ));
         }
     }
+    if !night.waiting.is_empty() {
+        text.push_str("## Holds, and what waits\n\n");
+        night.waiting.iter().for_each(|waits| text.push_str(&format!("- {}\n", diff::code(waits))));
+    }
     if !night.untried.is_empty() {
         let names: Vec<String> = night.untried.iter().cloned().collect();
         text.push_str(&format!("## Not tried tonight\n\n{}: the night's builds were used up.\n", codes(&names)));
@@ -146,16 +153,18 @@ fn indented(text: &str) -> String {
     text.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("  {line}\n") }).collect()
 }
 
-/// What the commits of a branch tell of their night: indexes, and what stays. The log of a failed step is not among it.
-pub fn told(commits: &[Record]) -> (Vec<String>, Vec<HeldBack>) {
-    let Some(last) = commits.last() else { return (vec![], vec![]) };
+/// What the commits of a branch tell of their night: indexes, what stays, and what waits. The log of a failed step is not
+/// among it.
+pub fn told(commits: &[Record]) -> (Vec<String>, Vec<HeldBack>, Vec<String>) {
+    let Some(last) = commits.last() else { return (vec![], vec![], vec![]) };
     let held = trailer(&last.message, HELD).map(|line| {
         let (change, why) = line.split_once(": ").unwrap_or((line, ""));
         let (change, with) = change.strip_suffix(')').and_then(|change| change.split_once(" (and with it ")).unwrap_or((change, ""));
         let words = |list: &str| list.split(", ").filter(|word| !word.is_empty()).map(str::to_owned).collect();
         HeldBack { changes: words(change), with: words(with), why: why.to_owned(), log: vec![] }
     });
-    (trailer(&last.message, INDEX).map(str::to_owned).collect(), held.collect())
+    let all = |name| trailer(&last.message, name).map(str::to_owned).collect();
+    (all(INDEX), held.collect(), all(WAITS))
 }
 
 #[cfg(test)]
