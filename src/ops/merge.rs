@@ -42,16 +42,8 @@ pub fn merge(session: &Session<'_>, name: &str, texts: &Texts) -> Result<Lockfil
     let manifest = as_steered(manifest::load(&session.project.manifest(name))?, &steering);
     let contradiction = |source| Error::Contradiction { manifest: name.to_owned(), source };
     let preferred = Lockfile::build(sides.parts(steering.clone()), Some(&ours)).map_err(contradiction)?;
-    let mut session = Session {
-        project: session.project.clone(),
-        cache: session.cache.clone(),
-        config: session.config.clone(),
-        mirrors: session.mirrors.clone(),
-        offline: true,
-        now: session.now,
-        interrupt: session.interrupt,
-        talk: &mut Silence,
-    };
+    let mut silence = Silence;
+    let mut session = session.offline(&mut silence);
     without_network(&mut session, &manifest, steering, &preferred, &sides)
 }
 

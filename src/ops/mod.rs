@@ -76,6 +76,22 @@ pub struct Session<'a> {
     pub talk: &'a mut dyn Talk,
 }
 
+impl Session<'_> {
+    /// The same without the network, told to somebody else.
+    fn offline<'s>(&'s self, talk: &'s mut dyn Talk) -> Session<'s> {
+        Session {
+            project: self.project.clone(),
+            cache: self.cache.clone(),
+            config: self.config.clone(),
+            mirrors: self.mirrors.clone(),
+            offline: true,
+            now: self.now,
+            interrupt: self.interrupt,
+            talk,
+        }
+    }
+}
+
 /// Somebody who is told how far long work is.
 pub trait Talk {
     /// Something was done: a verb and what it was done to.

@@ -31,16 +31,7 @@ pub fn find(
     let (Some(lockfile), true) = (&side.lockfile, first.status == Status::Changed) else { return Ok(reasons) };
     let mut reader = FieldReader::open(&session.project.store())?;
     let mut silence = Silence;
-    let mut session = Session {
-        project: session.project.clone(),
-        cache: session.cache.clone(),
-        config: session.config.clone(),
-        mirrors: session.mirrors.clone(),
-        offline: true,
-        now: session.now,
-        interrupt: session.interrupt,
-        talk: &mut silence,
-    };
+    let mut session = session.offline(&mut silence);
     for image in first.images.iter().filter(|image| image.status == Status::Changed) {
         let mut wanted: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for arrival in arrivals(image) {
