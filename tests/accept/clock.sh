@@ -6,7 +6,7 @@
 # to the time is all that may differ between the two trees. libfaketime does not reach programs with 64-bit times there.
 clock() {
   local offset=$1 directory=$scratch/clock$1 tree=$scratch/shim$1
-  mkdir -p "$tree/DEBIAN" "$tree/etc" "$tree/usr/lib" "$directory/manifests" "$directory/debs"
+  mkdir -p "$tree/DEBIAN" "$tree/etc" "$tree/usr/lib" "$directory/debs"
   arm-linux-gnueabihf-gcc -shared -fPIC -nostdlib -ffreestanding -O2 -DOFFSET="$((offset * 86400))" -o "$tree/usr/lib/clock-shim.so" "$root/tests/accept/clock.c"
   echo /usr/lib/clock-shim.so >"$tree/etc/ld.so.preload"
   printf '%s\n' "Package: clock-shim" "Version: 1" "Architecture: armhf" "Essential: yes" "Pre-Depends: libc6" \
@@ -15,21 +15,7 @@ clock() {
   printf '#!/bin/sh\necho "year $(date -u +%%Y) $(perl -e "print 1900 + (gmtime)[5]")"\n' >"$tree/DEBIAN/postinst"
   chmod 755 "$tree/DEBIAN/postinst"
   SOURCE_DATE_EPOCH=0 dpkg-deb --root-owner-group --build "$tree" "$directory/debs/clock-shim_1_armhf.deb" >/dev/null
-  cat >"$directory/manifests/demo.toml" <<TOML
-arches = ["armhf"]
-epoch = 2026-01-01
-
-[repo.debian]
-deb = "debian"
-suites = ["bookworm"]
-components = ["main"]
-key = "builtin:debian-bookworm"
-
-[repo.local]
-deb = "dir:debs"
-trust = "none"
-
-TOML
+  with_local "$directory"
   sed -n '/^\[image/,$p' "$root/manifests/demo.toml" | sed 's/^packages = \[/&"clock-shim", /' >>"$directory/manifests/demo.toml"
   # The year ahead is pintree's too; its programs are the host's.
   local with=()

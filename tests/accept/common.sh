@@ -65,6 +65,26 @@ steps() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["step
 # with_stage STAGE: what `commit` reads from here on.
 with_stage() { ref=image/demo/$image/$arch/$1; }
 
+# with_local DIR: a manifest `demo` of the archive that apt uses here and of package files in DIR/debs; its images follow.
+with_local() {
+  mkdir -p "$1/manifests" "$1/debs"
+  cat >"$1/manifests/demo.toml" <<TOML
+arches = ["armhf"]
+epoch = 2026-01-01
+
+[repo.debian]
+deb = "debian"
+suites = ["bookworm"]
+components = ["main"]
+key = "builtin:debian-bookworm"
+
+[repo.local]
+deb = "dir:debs"
+trust = "none"
+
+TOML
+}
+
 # The image of the second comparison, as a manifest `net` with the same repository.
 network_image() {
   mkdir -p "$1/manifests"

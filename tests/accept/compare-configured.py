@@ -6,13 +6,14 @@ usage: compare-configured.py REPO REF TREE
 Compares names, types, modes, owners (by name), contents, targets of links and extended attributes. TREE must be readable by
 the caller. Differences that the table below explains are counted, the others printed; any of them is exit 1.
 """
-import fnmatch
 import os
 import re
 import stat
 import subprocess
 import sys
 import tempfile
+
+from differences import report
 
 # Path pattern, and why the two may differ there. `docs/reproducibility.md` has the reasons for what a build removes.
 EXPLAINED = [
@@ -178,20 +179,7 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         ours = committed(sys.argv[1], sys.argv[2], os.path.join(directory, "tree"))
     theirs = installed(sys.argv[3].rstrip("/"))
-    explained, unexplained = {}, 0
-    for path in sorted(ours.keys() | theirs.keys()):
-        if ours.get(path) == theirs.get(path):
-            continue
-        reason = next((why for pattern, why in EXPLAINED if fnmatch.fnmatch(path, pattern)), None)
-        if reason:
-            explained[reason] = explained.get(reason, 0) + 1
-        else:
-            unexplained += 1
-            print(f"{path}\n  configured: {shown(ours.get(path), theirs.get(path))}\n  installed:  {shown(theirs.get(path), ours.get(path))}")
-    for reason, count in explained.items():
-        print(f"{count} explained: {reason}")
-    print(f"{len(ours)} paths configured, {len(theirs)} installed, {unexplained} unexplained differences")
-    sys.exit(1 if unexplained else 0)
+    report(ours, theirs, EXPLAINED, shown, ("configured", "installed"))
 
 
 main()

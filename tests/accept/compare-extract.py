@@ -6,11 +6,12 @@ usage: compare-extract.py REPO REF TREE
 Compares names, types, modes, owners, sizes of regular files and targets of links; TREE must be readable by the caller.
 Differences that the table below explains are counted, the others printed; any of them is exit 1.
 """
-import fnmatch
 import os
 import stat
 import subprocess
 import sys
+
+from differences import report
 
 # Path pattern, and why the two may differ there.
 EXPLAINED = [
@@ -72,20 +73,7 @@ def main():
     if len(sys.argv) != 4:
         sys.exit(__doc__)
     ours, theirs = composed(sys.argv[1], sys.argv[2]), extracted(sys.argv[3].rstrip("/"))
-    explained, unexplained = {}, 0
-    for path in sorted(ours.keys() | theirs.keys()):
-        if ours.get(path) == theirs.get(path):
-            continue
-        reason = next((why for pattern, why in EXPLAINED if fnmatch.fnmatch(path, pattern)), None)
-        if reason:
-            explained[reason] = explained.get(reason, 0) + 1
-        else:
-            unexplained += 1
-            print(f"{path}\n  composed:  {text(ours.get(path))}\n  extracted: {text(theirs.get(path))}")
-    for reason, count in explained.items():
-        print(f"{count} explained: {reason}")
-    print(f"{len(ours)} paths composed, {len(theirs)} extracted, {unexplained} unexplained differences")
-    sys.exit(1 if unexplained else 0)
+    report(ours, theirs, EXPLAINED, lambda entry, _: text(entry), ("composed", "extracted"))
 
 
 main()

@@ -11,31 +11,15 @@ for tool in qemu-system-x86_64 mke2fs dpkg-deb busybox; do
   fi
 done
 project=$scratch/project disk=$scratch/disk
-mkdir -p "$project/manifests" "$project/debs" "$scratch/tiny/DEBIAN"
+mkdir -p "$project/debs" "$scratch/tiny/DEBIAN"
 printf '%s\n' "Package: tiny" "Version: 1" "Architecture: all" "Depends: busybox-static" \
   "Maintainer: Nobody <nobody@example.org>" "Description: has a script" >"$scratch/tiny/DEBIAN/control"
 printf '#!/bin/busybox sh\nbusybox mkdir -p /var/lib/tiny\nbusybox chown 33:33 /var/lib/tiny\nbusybox uname -m >/var/lib/tiny/machine\n' \
   >"$scratch/tiny/DEBIAN/postinst"
 chmod 755 "$scratch/tiny/DEBIAN/postinst"
 SOURCE_DATE_EPOCH=0 dpkg-deb --root-owner-group --build "$scratch/tiny" "$project/debs/tiny_1_all.deb" >/dev/null
-cat >"$project/manifests/demo.toml" <<TOML
-arches = ["armhf"]
-epoch = 2026-01-01
-
-[repo.debian]
-deb = "debian"
-suites = ["bookworm"]
-components = ["main"]
-key = "builtin:debian-bookworm"
-
-[repo.local]
-deb = "dir:debs"
-trust = "none"
-
-[image.server]
-variant = "custom"
-packages = ["tiny"]
-TOML
+with_local "$project"
+printf '[image.server]\nvariant = "custom"\npackages = ["tiny"]\n' >>"$project/manifests/demo.toml"
 if ! { "$pintree" -C "$project" -q lock && "$pintree" -C "$project" -q build --until composed; } >/dev/null 2>"$scratch/log"; then
   check "$name" 1 "$(tail -n 3 "$scratch/log" | tr '\n' ' ')"
   exit
