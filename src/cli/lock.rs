@@ -36,8 +36,7 @@ pub fn run(global: &Global, args: &Lock, ui: &mut Ui) -> Result<Exit, Error> {
     for one in &locked {
         tell(one, options.dry_run, ui);
     }
-    let changed = locked.iter().find(|one| !one.change.same_pins());
-    match changed {
+    match locked.iter().find(|one| one.differs) {
         Some(one) if global.is_locked() => Err(Error::WouldChange { lockfile: one.path.clone() }),
         _ => Ok(Exit::Done),
     }
@@ -110,7 +109,7 @@ fn tell(one: &Locked, dry_run: bool, ui: &mut Ui) {
     // A fix that is kept out is said even where nothing else is.
     one.blocked.iter().filter(|blocked| blocked.security).for_each(|blocked| ui.warn(&blocked.to_string()));
     let path = one.path.display().to_string();
-    if one.change.same_pins() && !one.written {
+    if !one.differs {
         ui.status("Unchanged", &path);
         told_besides(one, ui);
         return;

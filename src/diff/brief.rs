@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
 
 impl Comparison {
-    /// One line for each source package and each image that changed, and for each source at several versions; empty for
-    /// none.
+    /// One line for each source package and each image that changed, and for each source at several versions; where no pin
+    /// changed, one for each thing that the manifest says differently. Empty for none.
     pub fn brief(&self) -> String {
         let mut out = String::new();
         let mut sources: Vec<&SourceChange> = self.sources.iter().collect();
@@ -14,13 +14,12 @@ impl Comparison {
         let write = |out: &mut String, line: &dyn fmt::Display| writeln!(out, "{line}").expect("writing to a string does not fail");
         sources.iter().for_each(|source| write(&mut out, source));
         self.images.iter().filter(|image| !image.added.is_empty() || !image.removed.is_empty()).for_each(|image| write(&mut out, image));
+        if self.sources.is_empty() && self.images.is_empty() {
+            self.trust.iter().for_each(|change| write(&mut out, &change.text));
+            self.steering.iter().for_each(|sentence| write(&mut out, sentence));
+        }
         self.skew.iter().for_each(|skew| write(&mut out, skew));
         out
-    }
-
-    /// Tells whether no pin and no image's package list changed.
-    pub fn same_pins(&self) -> bool {
-        self.sources.is_empty() && self.images.is_empty()
     }
 }
 

@@ -98,6 +98,14 @@ impl Lockfile {
         fs::write_if_changed(path, self.render().as_bytes()).map_err(|source| Error::Write { path: path.to_owned(), source })
     }
 
+    /// Whether the file at `path` has just these bytes, so that saving would leave it alone.
+    pub fn is_in(&self, path: &Path) -> Result<bool, Error> {
+        match path.try_exists() {
+            Ok(false) => Ok(false),
+            _ => Ok(read_text(path)? == self.render()),
+        }
+    }
+
     /// The packaging family.
     pub fn ecosystem(&self) -> Ecosystem {
         self.steering.ecosystem

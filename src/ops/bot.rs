@@ -223,7 +223,7 @@ impl Run<'_> {
         let old = scratch.lockfiles()?;
         let options = lock::Options { dry_run: true, ..self.options.lock.clone() };
         let locked = lock::lock(&mut scratch.session(session), &options)?;
-        let waiting = waiting(&locked);
+        let (waiting, indexes) = (waiting(&locked), indexes(&locked));
         let report = |outcome| Report { waiting: waiting.clone(), ..self.report(outcome) };
         let new: Lockfiles = locked.into_iter().map(|locked| (locked.manifest, locked.lockfile)).collect();
         if new.iter().all(|(name, new)| old.get(name).is_some_and(|old| old.render() == new.render())) {
@@ -238,7 +238,6 @@ impl Run<'_> {
             }
             return Ok(report);
         }
-        let indexes = indexes(scratch)?;
         let sentences: Vec<String> = waiting.iter().map(|waiting| waiting.text.clone()).collect();
         // What changed is read from the packages themselves.
         scratch.import_all(session, &[&new, &old])?;
@@ -361,16 +360,11 @@ fn compare(session: &mut Session<'_>, scratch: &Scratch, old: &Lockfiles, new: &
 }
 
 /// What identifies the indexes that were read, without where they came from.
-fn indexes(scratch: &Scratch) -> Result<Vec<String>, Error> {
-    let mut lines = BTreeSet::new();
-    for manifest in scratch.manifests()? {
-        let path = scratch.project().generated().join(format!("{}.indexes.json", manifest.name));
-        let text = std::fs::read(&path).map_err(|source| Error::Io { doing: "read", path: path.clone(), source })?;
-        let suites: Vec<serde_json::Value> = serde_json::from_slice(&text).unwrap_or_default();
-        for suite in suites {
-            let word = |key: &str| suite[key].as_str().unwrap_or("-").replace(char::is_whitespace, "_");
-            lines.insert(format!("{} {} {} {}", word("repo"), word("suite"), word("date"), word("sha256")));
-        }
-    }
-    Ok(lines.into_iter().collect())
+fn indexes(locked: &[lock::Locked]) -> Vec<String> {
+    let line = |suite: &serde_json::Value| {
+        let word = |key: &str| suite[key].as_str().unwrap_or("-").replace(char::is_whitespace, "_");
+        format!("{} {} {} {}", word("repo"), word("suite"), word("date"), word("sha256"))
+    };
+    let suites = locked.iter().filter_map(|one| one.indexes.as_array()).flatten();
+    suites.map(line).collect::<BTreeSet<_>>().into_iter().collect()
 }

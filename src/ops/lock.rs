@@ -10,6 +10,7 @@ use crate::diff::{self, Comparison, Facts};
 use crate::lock::{self, Lockfile, Steering};
 use crate::manifest::{self, Manifest};
 use crate::pkg::Pin;
+use crate::util::fs::write_if_changed;
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -71,8 +72,8 @@ pub struct Locked {
     pub lockfile: Lockfile,
     /// How that differs from what it said before.
     pub change: Comparison,
-    /// Whether the file was written.
-    pub written: bool,
+    /// Whether the file was written, or would have been.
+    pub differs: bool,
     /// Whether there was no lockfile before.
     pub fresh: bool,
     /// What holds keep out; security updates first.
@@ -81,6 +82,8 @@ pub struct Locked {
     pub lagging: Vec<Lagging>,
     /// Holds that have run out.
     pub expired: Vec<Expired>,
+    /// What identifies the indexes that were read: one object a suite.
+    pub indexes: serde_json::Value,
 }
 
 /// The manifests that `paths` name, or all of the project.
@@ -106,11 +109,12 @@ pub fn lock(session: &mut Session<'_>, options: &Options) -> Result<Vec<Locked>,
         if let (Upgrade::Packages(names), Some(old)) = (&options.upgrade, &old) {
             refuse_unknown(names, old)?;
         }
-        let Solved { lockfile, blocked, lagging } = solve(session, manifest, old.as_ref(), options)?;
-        let change = diff::compare(&manifest.name, old.as_ref(), Some(&lockfile), &Facts::default());
-        let written = !options.dry_run && save(&lockfile, &path)?;
+        let solved = solve(session, manifest, old.as_ref(), options)?;
+        let change = diff::compare(&manifest.name, old.as_ref(), Some(&solved.lockfile), &Facts::default());
+        let differs = if options.dry_run { !solved.lockfile.is_in(&path)? } else { keep(session, manifest, &solved, &path)? };
         let (fresh, expired) = (old.is_none(), holds::expired(session, manifest));
-        done.push(Locked { manifest: manifest.name.clone(), path, lockfile, change, written, fresh, blocked, lagging, expired });
+        let Solved { lockfile, blocked, lagging, indexes } = solved;
+        done.push(Locked { manifest: manifest.name.clone(), path, lockfile, change, differs, fresh, blocked, lagging, expired, indexes });
     }
     Ok(done)
 }
@@ -160,11 +164,11 @@ pub fn current(session: &mut Session<'_>, manifest: &Manifest, locked: bool) -> 
         Some(old) if stale.reasons.is_empty() => Ok(old),
         _ if locked => Err(Error::Stale { stale }),
         old => {
-            let lockfile = solve(session, manifest, old.as_ref(), &Options::default())?.lockfile;
-            if save(&lockfile, &path)? {
+            let solved = solve(session, manifest, old.as_ref(), &Options::default())?;
+            if keep(session, manifest, &solved, &path)? {
                 session.talk.status("Locked", &path.display().to_string());
             }
-            Ok(lockfile)
+            Ok(solved.lockfile)
         }
     }
 }
@@ -184,6 +188,15 @@ fn load(path: &Path) -> Result<Option<Lockfile>, Error> {
         Ok(false) => Ok(None),
         _ => Ok(Some(Lockfile::load(path)?)),
     }
+}
+
+/// Writes a lockfile, and beside the build what identifies the indexes: that changes daily, so it has no place in the lockfile.
+fn keep(session: &Session<'_>, manifest: &Manifest, solved: &Solved, path: &Path) -> Result<bool, Error> {
+    let record = session.project.indexes_record(&manifest.name);
+    let text = format!("{:#}\n", solved.indexes);
+    let written = std::fs::create_dir_all(session.project.generated()).and_then(|()| write_if_changed(&record, text.as_bytes()));
+    written.map_err(|source| Error::Io { doing: "write", path: record, source })?;
+    save(&solved.lockfile, path)
 }
 
 /// Writes a lockfile; tells whether it changed.

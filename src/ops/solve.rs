@@ -12,7 +12,6 @@ use crate::lock::{self, Lockfile, Parts, Place, Steering};
 use crate::manifest::Manifest;
 use crate::pkg::{Architecture, Hold, Pin, Request};
 use crate::resolve::{self, Chosen, Problem, SolvedBy};
-use crate::util::fs::write_if_changed;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,6 +24,8 @@ pub struct Solved {
     pub blocked: Vec<Blocked>,
     /// What one architecture has and another one has not yet.
     pub lagging: Vec<Lagging>,
+    /// What identifies the indexes that were read: one object a suite.
+    pub indexes: serde_json::Value,
 }
 
 /// What is solved: a manifest's images with what is to be kept.
@@ -116,12 +117,9 @@ fn with_imported(
     Ok(universe.with(kept.sources))
 }
 
-/// Reads the repositories, solves every image of a manifest, and records what was read.
+/// Reads the repositories and solves every image of a manifest.
 pub fn solve(session: &mut Session<'_>, manifest: &Manifest, old: Option<&Lockfile>, options: &Options) -> Result<Solved, Error> {
-    let prepared = prepare(session, manifest, old, options)?;
-    let solved = prepared.solve(session)?;
-    record(session, manifest, &prepared.indexes.borrow())?;
-    Ok(solved)
+    prepare(session, manifest, old, options)?.solve(session)
 }
 
 impl Prepared<'_> {
@@ -138,7 +136,7 @@ impl Prepared<'_> {
         };
         let blocked = blocked::find(solving, &sets.pins);
         let lockfile = sets.into_lockfile(solving.manifest, self.steering.clone(), solving.old)?;
-        Ok(Solved { lockfile, blocked, lagging })
+        Ok(Solved { lockfile, blocked, lagging, indexes: self.indexes.borrow().record() })
     }
 }
 
@@ -233,14 +231,6 @@ impl Sets {
         lock::settle_repositories(&mut parts, old, |pin| self.places.get(pin).cloned().unwrap_or_default());
         Lockfile::build(parts, old).map_err(|source| Error::Contradiction { manifest: manifest.name.clone(), source })
     }
-}
-
-/// Keeps what identifies the indexes beside the build: it changes daily, so it has no place in the lockfile.
-fn record(session: &Session<'_>, manifest: &Manifest, indexes: &Indexes) -> Result<(), Error> {
-    let path = session.project.indexes_record(&manifest.name);
-    let text = format!("{:#}\n", indexes.record());
-    let written = std::fs::create_dir_all(session.project.generated()).and_then(|()| write_if_changed(&path, text.as_bytes()));
-    written.map(drop).map_err(|source| Error::Io { doing: "write", path, source })
 }
 
 fn places_of(chosen: &Chosen) -> Vec<Place> {

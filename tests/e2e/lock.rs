@@ -51,6 +51,31 @@ fn pins_stay_until_they_are_moved() {
 }
 
 #[test]
+fn what_would_change_is_told_though_no_pin_moves() {
+    needs!();
+    let archive = Archive::new(&pair("1.0"));
+    let project = Project::new(&archive, PAIR);
+    project.ok(&["lock", "--dry-run"]).says(&["Would lock"]);
+    assert!(!project.path("lockfiles").exists() && !project.path("_build").exists(), "a dry run writes nothing");
+    project.ok(&["lock"]);
+    let (first, record) = (project.lockfile(), project.read("_build/main.indexes.json"));
+
+    let text = format!("{}\n[[hold]]\npackage = \"low\"\nversion = \"1.0\"\n", project.read("manifests/main.toml"));
+    project.write("manifests/main.toml", &text);
+    archive.publish_suite(&pair("1.0"), |suite| suite.field("Date", "Sat, 03 Jan 2026 00:00:00 UTC"));
+    let told = project.ok(&["lock", "--dry-run"]);
+    insta::assert_snapshot!(told.talk(), @"
+       Reading `debian` stable
+    Would lock lockfiles/main.lock
+               hold `low` was added
+    ");
+    project.run(&["--locked", "lock"]).exits(1).says(&["`lockfiles/main.lock` would change"]);
+    assert_eq!((project.lockfile(), project.read("_build/main.indexes.json")), (first, record));
+    project.ok(&["lock"]).says(&["Locked", "hold `low` was added"]);
+    project.ok(&["--locked", "lock"]).says(&["Unchanged"]);
+}
+
+#[test]
 fn an_unrelated_change_upstream_leaves_the_bytes_alone() {
     needs!();
     let archive = Archive::new(&pair("1.0"));
