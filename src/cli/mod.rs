@@ -95,7 +95,8 @@ fn verb(cli: &Cli, ui: &mut Ui) -> Result<Exit, Error> {
 
 /// Puts a session together from the options and the environment.
 fn session<'a>(global: &Global, talk: &'a mut Ui) -> Session<'a> {
-    let home = std::env::var_os("HOME").map(PathBuf::from);
+    // An empty or a relative one would put the cache into the project.
+    let home = std::env::var_os("HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let directory = |variable: &str, below_home: &str| {
         let set = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
         set.or_else(|| Some(home.as_ref()?.join(below_home))).map(|path| path.join("pintree"))

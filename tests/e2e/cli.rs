@@ -42,6 +42,17 @@ fn a_usage_mistake_exits_2() {
 }
 
 #[test]
+fn no_cache_lands_in_the_project() {
+    needs!();
+    let archive = Archive::new(&[Package::new("one", "1.0").arch("armhf")]);
+    let project = Project::new(&archive, "[image.root]\nvariant = \"custom\"\npackages = [\"one\"]\n");
+    for home in ["", "."] {
+        project.finish(project.pintree(&["lock"]).env_remove("XDG_CACHE_HOME").env("HOME", home)).exits(0);
+        assert!(!project.path(".cache").exists(), "HOME={home:?}");
+    }
+}
+
+#[test]
 fn requests_without_a_solution_are_explained() {
     needs!();
     let archive = Archive::new(&[
