@@ -59,6 +59,10 @@ pub fn run() -> Exit {
     });
     let mut ui = Ui::new(&cli.global);
     let result = verb(&cli, &mut ui);
+    let result = match ui.take_lost() {
+        Some(source) if result.is_ok() => Err(Error::Io { doing: "write to", path: "stdout".into(), source }),
+        _ => result,
+    };
     match result {
         Ok(exit) => exit,
         Err(error) => {

@@ -16,6 +16,8 @@ pub struct Ui {
     terminal: bool,
     format: Format,
     progress: Option<Progress>,
+    /// Why a result did not get to where it should.
+    lost: Option<std::io::Error>,
 }
 
 struct Progress {
@@ -62,7 +64,7 @@ impl Ui {
         };
         let result_color = color(std::io::stdout().is_terminal()) && global.format == Format::Human;
         let (quiet, verbose, format) = (global.quiet, global.verbose, global.format);
-        Self { quiet, verbose, color: color(terminal), result_color, terminal, format, progress: None }
+        Self { quiet, verbose, color: color(terminal), result_color, terminal, format, progress: None, lost: None }
     }
 
     /// How results are printed.
@@ -75,12 +77,19 @@ impl Ui {
         self.verbose
     }
 
-    /// Prints a result on stdout. A reader that has gone away ends the output silently.
+    /// Prints a result on stdout. A reader that has gone away ends the output silently; anything else that keeps a result
+    /// from its place is kept for [`Ui::take_lost`].
     pub fn result(&mut self, text: &str) {
         self.end_progress();
         let mut stdout = std::io::stdout().lock();
         // `pintree tree | head` closes the pipe early: that is no failure of ours.
-        let _closed = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        self.lost = self.lost.take().or(written.err().filter(|error| error.kind() != std::io::ErrorKind::BrokenPipe));
+    }
+
+    /// Why a result could not be written: most often a disk that is full.
+    pub fn take_lost(&mut self) -> Option<std::io::Error> {
+        self.lost.take()
     }
 
     /// Prints a line of talk: a right-aligned verb and what it is done to.

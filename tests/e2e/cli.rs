@@ -42,6 +42,22 @@ fn a_usage_mistake_exits_2() {
 }
 
 #[test]
+fn a_result_that_cannot_be_written_is_a_failure() {
+    let project = Project::empty();
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let ran = project.finish(project.pintree(&["util", "schema", "diff"]).stdout(full)).exits(8);
+    insta::assert_snapshot!(ran.talk(), @"
+    error: cannot write to `stdout`
+      caused by: No space left on device (os error 28)
+    ");
+    // A reader that has seen enough is none.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let ran = project.finish(project.pintree(&["util", "cli-markdown"]).stdout(writer)).exits(0);
+    assert_eq!(ran.stderr, "");
+}
+
+#[test]
 fn no_cache_lands_in_the_project() {
     needs!();
     let archive = Archive::new(&[Package::new("one", "1.0").arch("armhf")]);
