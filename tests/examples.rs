@@ -153,6 +153,27 @@ fn jobs_of_the_update_bot_are_what_their_systems_read() {
     assert_eq!(jenkins.matches(['{', '(']).count(), jenkins.matches(['}', ')']).count());
     let service = std::fs::read_to_string(format!("{UPDATE_BOT}/systemd/pintree-bot.service")).unwrap();
     calls_the_bot(service.split('\'').nth(1).unwrap());
+    // All of them install what `pintree-ostree` is linked with.
+    for job in [".github/workflows/update.yml", ".gitlab-ci.yml"] {
+        assert!(std::fs::read_to_string(format!("{UPDATE_BOT}/{job}")).unwrap().contains("libostree-1-1"), "{job}");
+    }
+}
+
+#[test]
+fn the_service_of_the_update_bot_runs_in_a_fresh_checkout() {
+    let (checkout, programs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let bot = programs.path().join("pintree");
+    std::fs::write(&bot, "#!/bin/sh\necho message\n").unwrap();
+    std::fs::set_permissions(&bot, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let service = std::fs::read_to_string(format!("{UPDATE_BOT}/systemd/pintree-bot.service")).unwrap();
+    let service = service.replace("/srv/device", checkout.path().to_str().unwrap());
+    let commands = service.lines().filter_map(|line| line.strip_prefix("ExecStartPre=").or_else(|| line.strip_prefix("ExecStart=")));
+    for command in commands.filter(|command| !command.contains("git")) {
+        let path = format!("{}:/usr/bin:/bin", programs.path().display());
+        let output = Command::new("sh").args(["-c", command]).env("PATH", path).current_dir(checkout.path()).output().unwrap();
+        assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_eq!(std::fs::read_to_string(checkout.path().join("_build/message.md")).unwrap(), "message\n");
 }
 
 #[test]
