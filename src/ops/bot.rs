@@ -222,7 +222,10 @@ impl Run<'_> {
     ) -> Result<Report, Error> {
         let old = scratch.lockfiles()?;
         let options = lock::Options { dry_run: true, ..self.options.lock.clone() };
-        let locked = lock::lock(&mut scratch.session(session), &options)?;
+        let mut inner = scratch.session(session);
+        let locked = lock::lock(&mut inner, &options)?;
+        // Where past states were read, packages come from there.
+        locked.iter().try_for_each(|one| lock::record(&inner, &one.manifest, &one.indexes))?;
         let (waiting, indexes) = (waiting(&locked), indexes(&locked));
         let report = |outcome| Report { waiting: waiting.clone(), ..self.report(outcome) };
         let new: Lockfiles = locked.into_iter().map(|locked| (locked.manifest, locked.lockfile)).collect();

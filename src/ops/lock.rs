@@ -111,7 +111,7 @@ pub fn lock(session: &mut Session<'_>, options: &Options) -> Result<Vec<Locked>,
         }
         let solved = solve(session, manifest, old.as_ref(), options)?;
         let change = diff::compare(&manifest.name, old.as_ref(), Some(&solved.lockfile), &Facts::default());
-        let differs = if options.dry_run { !solved.lockfile.is_in(&path)? } else { keep(session, manifest, &solved, &path)? };
+        let differs = if options.dry_run { !solved.lockfile.is_in(&path)? } else { keep(session, &manifest.name, &solved, &path)? };
         let (fresh, expired) = (old.is_none(), holds::expired(session, manifest));
         let Solved { lockfile, blocked, lagging, indexes } = solved;
         done.push(Locked { manifest: manifest.name.clone(), path, lockfile, change, differs, fresh, blocked, lagging, expired, indexes });
@@ -165,7 +165,7 @@ pub fn current(session: &mut Session<'_>, manifest: &Manifest, locked: bool) -> 
         _ if locked => Err(Error::Stale { stale }),
         old => {
             let solved = solve(session, manifest, old.as_ref(), &Options::default())?;
-            if keep(session, manifest, &solved, &path)? {
+            if keep(session, &manifest.name, &solved, &path)? {
                 session.talk.status("Locked", &path.display().to_string());
             }
             Ok(solved.lockfile)
@@ -190,13 +190,18 @@ fn load(path: &Path) -> Result<Option<Lockfile>, Error> {
     }
 }
 
-/// Writes a lockfile, and beside the build what identifies the indexes: that changes daily, so it has no place in the lockfile.
-fn keep(session: &Session<'_>, manifest: &Manifest, solved: &Solved, path: &Path) -> Result<bool, Error> {
-    let record = session.project.indexes_record(&manifest.name);
-    let text = format!("{:#}\n", solved.indexes);
-    let written = std::fs::create_dir_all(session.project.generated()).and_then(|()| write_if_changed(&record, text.as_bytes()));
-    written.map_err(|source| Error::Io { doing: "write", path: record, source })?;
+/// Writes a lockfile, and what it was made from.
+fn keep(session: &Session<'_>, manifest: &str, solved: &Solved, path: &Path) -> Result<bool, Error> {
+    record(session, manifest, &solved.indexes)?;
     save(&solved.lockfile, path)
+}
+
+/// Keeps what identifies the indexes beside the build: it changes daily, so it has no place in the lockfile.
+pub(super) fn record(session: &Session<'_>, manifest: &str, indexes: &serde_json::Value) -> Result<(), Error> {
+    let path = session.project.indexes_record(manifest);
+    let text = format!("{indexes:#}\n");
+    let written = std::fs::create_dir_all(session.project.generated()).and_then(|()| write_if_changed(&path, text.as_bytes()));
+    written.map(drop).map_err(|source| Error::Io { doing: "write", path, source })
 }
 
 /// Writes a lockfile; tells whether it changed.

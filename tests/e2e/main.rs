@@ -7,6 +7,7 @@
 
 mod bisect;
 mod bot;
+mod bounds;
 mod checkout;
 mod cli;
 mod configure;
@@ -22,6 +23,7 @@ mod merges;
 mod mirrors;
 mod nights;
 mod offline;
+mod past;
 mod pipeline;
 mod places;
 mod policies;

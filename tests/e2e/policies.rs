@@ -1,13 +1,12 @@
 //! How much `lock` may move: only what has a security update, only what is old enough, only what was there on a day.
 
-use crate::fixture::{Archive, Project, needs, pool_path};
+use crate::fixture::{Archive, Project, needs};
+use crate::past::Past;
 use pintree::testkit::deb::Package;
-use pintree::testkit::keys::Gpg;
-use pintree::testkit::repo::{Suite, add_deb};
-use pintree::testkit::server::Server;
+use pintree::testkit::repo::Suite;
 
 /// A program that has a library of its own source, which needs a C library; and something beside them.
-fn stable(version: &str) -> Vec<Package> {
+pub fn stable(version: &str) -> Vec<Package> {
     vec![
         Package::new("app", version).arch("armhf").depends("libapp").file("usr/bin/app", 0o755, version),
         Package::new("libapp", version).arch("armhf").depends("libc").file("usr/lib/lib.so", 0o644, version),
@@ -17,7 +16,7 @@ fn stable(version: &str) -> Vec<Package> {
 }
 
 /// Makes a suite of another name out of the fixture's.
-fn called(name: &str) -> impl FnOnce(Suite) -> Suite {
+pub fn called(name: &str) -> impl FnOnce(Suite) -> Suite {
     let name = name.to_owned();
     move |mut suite| {
         suite.directory.clone_from(&name);
@@ -25,10 +24,10 @@ fn called(name: &str) -> impl FnOnce(Suite) -> Suite {
     }
 }
 
-const IMAGE: &str = "[image.root]\nvariant = \"custom\"\npackages = [\"app\", \"other\"]\n";
+pub const IMAGE: &str = "[image.root]\nvariant = \"custom\"\npackages = [\"app\", \"other\"]\n";
 
 /// A project that reads `stable` and `stable-security`.
-fn project(archive: &Archive, text: &str) -> Project {
+pub fn project(archive: &Archive, text: &str) -> Project {
     let project = Project::new(archive, text);
     let manifest = project.read("manifests/main.toml").replace("[\"stable\"]", "[\"stable\", \"stable-security\"]");
     project.write("manifests/main.toml", &manifest);
@@ -113,61 +112,8 @@ fn only_security_leaves_alone_what_the_index_has_dropped() {
     ]);
 }
 
-/// An archive whose past states can be read: each is a directory named by its moment, the present one is `now`.
-struct Past {
-    directory: tempfile::TempDir,
-    gpg: Gpg,
-    key: String,
-    server: Server,
-}
-
-/// The suites of every state, with the versions of `app` in them.
-type State<'a> = &'a [(&'a str, &'a [&'a str])];
-
-impl Past {
-    fn new() -> Self {
-        let gpg = Gpg::new();
-        let key = gpg.key_with("archive", "ed25519", "never", "20200101T000000");
-        let directory = tempfile::tempdir().unwrap();
-        let server = Server::start(directory.path());
-        Self { directory, gpg, key, server }
-    }
-
-    /// Publishes a state, made and signed at a moment.
-    fn publish(&self, name: &str, moment: &str, state: State<'_>) {
-        let moment: jiff::Timestamp = moment.parse().unwrap();
-        let until = moment + jiff::SignedDuration::from_hours(7 * 24);
-        let date = |moment: jiff::Timestamp| moment.strftime("%a, %d %b %Y %H:%M:%S UTC").to_string();
-        for (suite, versions) in state {
-            let base = self.directory.path().join(name);
-            let mut suite = Suite::new(suite).field("Date", &date(moment)).field("Valid-Until", &date(until)).packages("main", "armhf", "");
-            for version in *versions {
-                let package = Package::new("app", version).file("usr/share/app", 0o644, *version);
-                let stanza = add_deb(&base, &pool_path(&package), &package.control_paragraph(), &package.build());
-                suite = suite.packages("main", "armhf", &stanza);
-            }
-            suite.signed_at = moment.strftime("%Y%m%dT%H%M%S").to_string();
-            suite.write(&base, Some((&self.gpg, &self.key)));
-        }
-    }
-
-    /// A project that reads the present state, with `keys` among those of its repository.
-    fn project(&self, suites: &str, top: &str, keys: &str) -> Project {
-        let project = Project::empty();
-        let url = format!("{}/now", self.server.url());
-        let text = format!(
-            "arches = [\"armhf\"]\n{top}\n[repo.debian]\ndeb = \"{url}\"\nsuites = {suites}\ncomponents = [\"main\"]\nkey = \"keys/archive.asc\"\n{keys}\n\
-             [image.root]\nvariant = \"custom\"\npackages = [\"app\"]\n"
-        );
-        project.write("manifests/main.toml", &text);
-        std::fs::create_dir_all(project.path("keys")).unwrap();
-        self.gpg.export_to(&[&self.key], &project.path("keys/archive.asc"));
-        project
-    }
-}
-
 /// The locked version of `app`.
-fn version(project: &Project) -> String {
+pub fn version(project: &Project) -> String {
     let lock = project.lockfile();
     let line = lock.lines().find(|line| line.starts_with("version = \"")).unwrap();
     line.split('"').nth(1).unwrap().to_owned()
