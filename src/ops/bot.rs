@@ -143,7 +143,7 @@ pub fn bot(session: &mut Session<'_>, options: &Options) -> Result<Report, Error
     {
         return run.message_of(session, &mut scratch, branch);
     }
-    run.update(session, &scratch, &local, &remote)
+    run.update(session, &mut scratch, &local, &remote)
 }
 
 fn branch_name(session: &Session<'_>, options: &Options, rules: &BotRules) -> Result<String, Error> {
@@ -216,7 +216,7 @@ impl Run<'_> {
     fn update(
         &mut self,
         session: &mut Session<'_>,
-        scratch: &Scratch,
+        scratch: &mut Scratch,
         local: &Option<Branch>,
         remote: &Option<Branch>,
     ) -> Result<Report, Error> {
@@ -236,7 +236,10 @@ impl Run<'_> {
         let is_same = |branch: &&Branch| branch.base == self.base && branch.attempt() == Some(&attempt);
         if let Some(branch) = remote.as_ref().or(local.as_ref()).filter(is_same).filter(|_| !self.options.message_only) {
             let mut report = report(Outcome::Unchanged);
-            if remote.is_none() {
+            if remote.is_none() && self.options.push.is_some() && !self.options.dry_run {
+                // A branch that nobody was shown yet needs its text, as much as a new one.
+                let told = self.message_of(session, scratch, branch)?;
+                (report.message, report.held) = (told.message, told.held);
                 report.pushed = self.push(&branch.tip, None)?;
             }
             return Ok(report);

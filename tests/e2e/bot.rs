@@ -288,6 +288,22 @@ fn push_options_reach_the_remote() {
 }
 
 #[test]
+fn a_branch_that_nobody_was_shown_brings_its_text_when_it_is_pushed() {
+    needs!("git");
+    let (_archive, project) = outdated(2, &parts(2, "2.0"));
+    project.git(&["init", "-q", "--bare", "../bare.git"]);
+    // The first night could not push, or was not asked to.
+    let first = bot(&project, &[]).exits(0).json();
+    let dry = bot(&project, &["--dry-run"]).exits(0).json();
+    assert_eq!((&dry["outcome"], &dry["message"]), (&"unchanged".into(), &"".into()));
+    let pushed = bot(&project, &["--push", "../bare.git"]).exits(0).json();
+    assert_eq!((&pushed["outcome"], &pushed["builds"]), (&"unchanged".into(), &0.into()));
+    assert_eq!(pushed["message"], first["message"]);
+    let again = bot(&project, &["--push", "../bare.git"]).exits(0).json();
+    assert_eq!((&again["pushed"], &again["message"]), (&serde_json::Value::Null, &"".into()));
+}
+
+#[test]
 fn where_nothing_goes_through_nothing_is_written() {
     needs!("git");
     let packages = [clashing(&part("part00", "2.0"), "part01"), part("part01", "1.0")];
