@@ -139,6 +139,32 @@ pub enum Field {
 }
 
 impl Field {
+    /// Every field, in the order of their numbers.
+    pub(super) const ALL: [Self; 22] = [
+        Self::PreDepends,
+        Self::Depends,
+        Self::Conflicts,
+        Self::Breaks,
+        Self::Recommends,
+        Self::Provides,
+        Self::Replaces,
+        Self::Suggests,
+        Self::Enhances,
+        Self::Package,
+        Self::Version,
+        Self::Architecture,
+        Self::Source,
+        Self::Filename,
+        Self::Size,
+        Self::Sha256,
+        Self::InstalledSize,
+        Self::Priority,
+        Self::Essential,
+        Self::Important,
+        Self::Protected,
+        Self::MultiArch,
+    ];
+
     /// The relation fields that are kept, in the order in which apt reads them.
     pub const RELATIONS: [Self; 7] =
         [Self::PreDepends, Self::Depends, Self::Conflicts, Self::Breaks, Self::Recommends, Self::Provides, Self::Replaces];

@@ -65,7 +65,7 @@ pub(super) fn from_bytes(bytes: &[u8]) -> Result<Index, StoredError> {
     if &head[..8] != MAGIC {
         return Err(bad("it is something else"));
     }
-    if head[8..12] != Index::FORMAT.to_le_bytes() {
+    if head[8..12] != Index::FORMAT.to_le_bytes() || head[12..16] != [0; 4] {
         return Err(bad("it has another format number"));
     }
     if head[16..24] != checksum(body).to_le_bytes() {
@@ -184,11 +184,12 @@ impl<'a> Reader<'a> {
             let line = u64::from(self.word()?) | u64::from(self.word()?) << 32;
             let kind = self.word()?;
             let number = self.word()?;
-            let field = FIELDS.into_iter().find(|&field| field as u32 == number)?;
+            let field = *Field::ALL.get(number as usize)?;
             let reason = match kind {
                 0 => SkipReason::Missing(field),
                 1 => SkipReason::Malformed(field),
-                _ => SkipReason::Twice(field),
+                2 => SkipReason::Twice(field),
+                _ => return None,
             };
             skipped.push(Skipped { line, package: self.text()?, reason });
         }
@@ -208,21 +209,6 @@ impl<'a> Reader<'a> {
         })
     }
 }
-
-/// The fields that a stanza can be skipped for.
-const FIELDS: [Field; 11] = [
-    Field::Package,
-    Field::Version,
-    Field::Architecture,
-    Field::Source,
-    Field::Filename,
-    Field::Size,
-    Field::Sha256,
-    Field::MultiArch,
-    Field::Depends,
-    Field::PreDepends,
-    Field::Provides,
-];
 
 fn word(bytes: &[u8]) -> u32 {
     let mut array = [0; 4];

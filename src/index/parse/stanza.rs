@@ -3,37 +3,12 @@
 use crate::index::Field;
 use crate::index::packages::Error;
 
-/// Fields that are read, by their place in [`Stanza::values`].
-const FIELDS: [Field; 22] = [
-    Field::PreDepends,
-    Field::Depends,
-    Field::Conflicts,
-    Field::Breaks,
-    Field::Recommends,
-    Field::Provides,
-    Field::Replaces,
-    Field::Suggests,
-    Field::Enhances,
-    Field::Package,
-    Field::Version,
-    Field::Architecture,
-    Field::Source,
-    Field::Filename,
-    Field::Size,
-    Field::Sha256,
-    Field::InstalledSize,
-    Field::Priority,
-    Field::Essential,
-    Field::Important,
-    Field::Protected,
-    Field::MultiArch,
-];
-
 /// The values of one stanza, as slices of the text.
 pub(super) struct Stanza<'t> {
     pub(super) first_line: u64,
-    values: [Option<&'t [u8]>; FIELDS.len()],
-    /// The field that a continuation line continues: its place and where its value starts.
+    /// By the field's number.
+    values: [Option<&'t [u8]>; Field::ALL.len()],
+    /// The field that a continuation line continues: its number and where its value starts.
     open: Option<(usize, usize)>,
     any: bool,
     pub(super) twice: Option<Field>,
@@ -41,7 +16,7 @@ pub(super) struct Stanza<'t> {
 
 impl<'t> Stanza<'t> {
     pub(super) fn new(first_line: u64) -> Self {
-        Self { first_line, values: [None; FIELDS.len()], open: None, any: false, twice: None }
+        Self { first_line, values: [None; Field::ALL.len()], open: None, any: false, twice: None }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -67,12 +42,13 @@ impl<'t> Stanza<'t> {
         let colon = memchr::memchr(b':', line).filter(|&colon| colon > 0).ok_or_else(malformed)?;
         let name = &line[..colon];
         self.any = true;
-        let place = FIELDS.iter().position(|field| field.as_str().len() == colon && field.as_str().as_bytes().eq_ignore_ascii_case(name));
+        let place =
+            Field::ALL.iter().position(|field| field.as_str().len() == colon && field.as_str().as_bytes().eq_ignore_ascii_case(name));
         self.open = place.map(|place| (place, end - (line.len() - colon - 1)));
         if let Some(place) = place
             && self.values[place].replace(&line[colon + 1..]).is_some()
         {
-            self.twice = self.twice.or(Some(FIELDS[place]));
+            self.twice = self.twice.or(Some(Field::ALL[place]));
         }
         Ok(())
     }
