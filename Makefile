@@ -13,7 +13,7 @@ SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 missing = $(strip $(foreach t,$(1),$(if $(shell command -v $(firstword $(subst :, ,$(t)))),,$(lastword $(subst :, ,$(t))))))
 MODULES = $(shell pkg-config --exists ostree-1 2>/dev/null || echo libostree-dev) $(shell python3 -c 'import yaml' 2>/dev/null || echo python3-yaml)
 
-.PHONY: setup bench-setup build demo test check bench accept-1 accept-2 accept-3 lints clean
+.PHONY: setup bench-setup build demo test check fuzz bench accept-1 accept-2 accept-3 lints clean
 
 setup:
 	@packages="$(call missing,$(TOOLS)) $(MODULES)"; \
@@ -52,6 +52,20 @@ check: lints
 	@command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
 	$(CARGO) deny check
 	$(MAKE) test
+
+# Looks for inputs that break an invariant of tests/fuzz/targets. What it finds lies in FUZZ_DIR; an input that breaks one
+# belongs into tests/fuzz/corpus, where `make test` replays it. Needs a nightly compiler.
+FUZZ_SECONDS = 60
+FUZZ_DIR = $(TARGET)/fuzz
+FUZZ_TARGETS = $(notdir $(basename $(wildcard tests/fuzz/targets/*.rs)))
+
+fuzz: setup
+	@command -v cargo-fuzz >/dev/null || $(CARGO) install --locked cargo-fuzz
+	@for target in $(FUZZ_TARGETS); do \
+	  mkdir -p $(FUZZ_DIR)/corpus/$$target $(FUZZ_DIR)/found; \
+	  $(CARGO) +nightly fuzz run --sanitizer none --fuzz-dir tests/fuzz --target-dir $(FUZZ_DIR) $$target $(FUZZ_DIR)/corpus/$$target tests/fuzz/corpus/$$target -- \
+	    -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 -timeout=20 -artifact_prefix=$(FUZZ_DIR)/found/$$target- || exit 1; \
+	done
 
 bench: build bench-setup
 	benches/peers.sh
