@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
+mod cache;
 mod fetch;
+mod identity;
+mod layout;
 mod net;
 mod signatures;
+mod site;
 mod update;
