@@ -1,7 +1,8 @@
 //! Throw-away OpenPGP keys and signatures, made by real `gpg`.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use crate::util::command::run_checked;
@@ -9,7 +10,10 @@ use crate::util::command::run_checked;
 /// A GnuPG home directory of its own; the keys in it have no passphrase and are gone with it.
 #[derive(Debug)]
 pub struct Gpg {
-    home: tempfile::TempDir,
+    home: PathBuf,
+    /// What ends the agent and removes the directory. It waits for its input to end, which it does when this is dropped, and also
+    /// with the process: a key store that tests share is a static, and statics are never dropped.
+    sweeper: Child,
     /// One gpg at a time: two that start the agent together, or write the keyring together, fail now and then.
     alone: Mutex<()>,
 }
@@ -33,17 +37,30 @@ impl Default for Gpg {
     }
 }
 
+impl Drop for Gpg {
+    fn drop(&mut self) {
+        drop(self.sweeper.stdin.take());
+        // What it could not do is seen by the next look into the temporary directory.
+        let _swept = self.sweeper.wait();
+    }
+}
+
 impl Gpg {
     /// An empty key store.
     pub fn new() -> Self {
-        let home = tempfile::Builder::new().prefix("gpg").tempdir().expect("a temporary directory can be made");
-        Self { home, alone: Mutex::new(()) }
+        let home = tempfile::Builder::new().prefix("gpg").tempdir().expect("a temporary directory can be made").keep();
+        let mut sweeper = Command::new("sh");
+        sweeper.args(["-c", "cat; gpgconf --homedir \"$0\" --kill all; rm -rf -- \"$0\""]).arg(&home);
+        sweeper.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        // Ctrl-C is for the tests: the sweeper has its work then.
+        let sweeper = sweeper.process_group(0).spawn().expect("a shell can be started");
+        Self { home, sweeper, alone: Mutex::new(()) }
     }
 
     fn command(&self, at: &str) -> Command {
         let mut command = Command::new("gpg");
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("LC_ALL", "C");
-        command.arg("--homedir").arg(self.home.path());
+        command.arg("--homedir").arg(&self.home);
         command.args([
             "--batch",
             "--yes",
@@ -109,7 +126,7 @@ impl Gpg {
 
     /// Revokes a whole certificate.
     pub fn revoke(&self, primary: &str) {
-        let path = self.home.path().join("openpgp-revocs.d").join(format!("{primary}.rev"));
+        let path = self.home.join("openpgp-revocs.d").join(format!("{primary}.rev"));
         let text = std::fs::read_to_string(path).expect("gpg makes a revocation with each key");
         let armored = text.replace(":-----BEGIN", "-----BEGIN");
         let block = &armored[armored.find("-----BEGIN").expect("it holds an armored block")..];
@@ -171,9 +188,19 @@ impl Gpg {
     }
 }
 
-impl Drop for Gpg {
-    fn drop(&mut self) {
-        // The agent would end by itself when it misses its directory, but later.
-        let _unused = Command::new("gpgconf").arg("--homedir").arg(self.home.path()).args(["--kill", "all"]).output();
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_directory_nor_agent_stays() {
+        let gpg = Gpg::new();
+        gpg.key("archive");
+        let home = gpg.home.clone();
+        drop(gpg);
+        assert!(!home.exists());
+        let commands = std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+        let home = home.to_str().unwrap();
+        assert_eq!(commands.filter(|command| String::from_utf8_lossy(command).contains(home)).count(), 0);
     }
 }
