@@ -124,8 +124,10 @@ impl Named {
 /// Removes files; gives those that are gone. One that resists, such as scratch with other people's files, stops nothing.
 fn remove(session: &mut Session<'_>, files: Vec<PathBuf>) -> Vec<PathBuf> {
     let mut gone = vec![];
+    let generated = session.project.generated();
     for file in files {
-        match leftovers::remove(&file) {
+        let is_site = file.parent() == Some(&generated);
+        match if is_site { leftovers::discard(&file) } else { leftovers::remove(&file) } {
             Ok(()) => gone.push(file),
             Err(error) => session.talk.warn(&format!("cannot remove `{}`: {error}", file.display())),
         }

@@ -13,8 +13,8 @@ use std::time::SystemTime;
 const DIRECTORIES: [&str; 4] = ["ids", "logs", "stages", "work"];
 
 /// Directories of builds beside the user's own: what a rebuild that found differences has left to look at, and copies of
-/// the project that an update or a search will make again.
-const SITES: [&str; 3] = ["bisect", "bot", "verify"];
+/// the project that an update or a search will make again; and what a killed run has left of one that it removed.
+const SITES: [&str; 6] = ["bisect", "bisect.gone", "bot", "bot.gone", "verify", "verify.gone"];
 
 /// Whether a run has locked a file or directory. The kernel drops the lock when the run ends, however that is.
 fn is_held(path: &Path) -> bool {
@@ -66,6 +66,17 @@ pub fn remove(path: &Path) -> std::io::Result<()> {
             run_checked(command.args(["step", "remove"]).arg(path)).map(drop).map_err(|_| error)
         }
         other => other,
+    }
+}
+
+/// Removes a directory with a store, and never leaves half of it for others to find: refs without what they name. What a run
+/// that was killed meanwhile has left goes first.
+pub fn discard(path: &Path) -> std::io::Result<()> {
+    let gone = path.with_extension("gone");
+    remove(&gone)?;
+    match std::fs::rename(path, &gone) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other.and_then(|()| remove(&gone)),
     }
 }
 
@@ -162,6 +173,12 @@ mod tests {
         write("logs/stages/mine", "");
         let logs = stage_logs(directory.path(), &stages).unwrap();
         assert_eq!(logs, ["lock", "log"].map(|suffix| directory.path().join(format!("logs/stages/{}.{suffix}", key("3")))));
+        drop(held);
+        // A run was killed while it removed its copy.
+        write("bot.gone/project/_build/ostree/refs/heads/deb/1/x", "");
+        discard(&directory.path().join("bot")).unwrap();
+        discard(&directory.path().join("bot.gone")).unwrap();
+        assert!(!directory.path().join("bot").exists() && !directory.path().join("bot.gone").exists());
         unnamed.iter().for_each(|path| remove(path).unwrap());
         assert!(!directory.path().join("work/m.b.armhf.configure").exists());
         assert!(directory.path().join("logs/mine").exists());

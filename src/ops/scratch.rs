@@ -15,6 +15,7 @@ use crate::step::outcome::Outcome;
 use crate::store::{RefName, Repo};
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// Files of the project that a copy needs as they are now: where mirrors lie does not depend on a commit.
@@ -71,8 +72,13 @@ impl Scratch {
     /// Takes the directory `name` below the generated files for this run, waiting for another one that has it.
     pub fn open(session: &mut Session<'_>, name: &str) -> Result<Self, Error> {
         let directory = session.project.generated().join(name);
-        create_directory(&directory)?;
-        let guard = exclusive(session, &directory)?;
+        let guard = loop {
+            create_directory(&directory)?;
+            let guard = exclusive(session, &directory)?;
+            if is_of(&guard, &directory) {
+                break guard;
+            }
+        };
         // Steps of builds in it run longer than this process where it is killed; they have a lock of their own.
         rustix::io::fcntl_setfd(&guard, rustix::io::FdFlags::CLOEXEC).map_err(|errno| Error::Io {
             doing: "lock",
@@ -274,8 +280,14 @@ impl Scratch {
     /// Removes all of it.
     pub fn remove(self) -> Result<(), Error> {
         let path = self.directory.clone();
-        leftovers::remove(&path).map_err(|source| Error::Io { doing: "remove", path, source })
+        leftovers::discard(&path).map_err(|source| Error::Io { doing: "remove", path, source })
     }
+}
+
+/// Whether the lock is that of the directory still, and not of one that its owner has removed while others waited for it.
+fn is_of(guard: &File, directory: &Path) -> bool {
+    let id = |meta: std::io::Result<std::fs::Metadata>| meta.ok().map(|meta| (meta.dev(), meta.ino()));
+    id(guard.metadata()) == id(std::fs::metadata(directory.join("lock")))
 }
 
 fn list(directory: &Path) -> Result<Vec<PathBuf>, Error> {

@@ -137,6 +137,33 @@ fn an_interrupted_search_goes_on() {
 }
 
 #[test]
+fn a_search_that_is_killed_while_it_tidies_up_can_be_asked_again() {
+    needs!("git");
+    // Enough for the copy's store that removing it takes a while.
+    let big = |package: Package| {
+        (0..400).fold(package.file("usr/share/bad", 0o644, ""), |package, at| {
+            package.file(&format!("usr/share/big/{at}"), 0o644, format!("{at}"))
+        })
+    };
+    let (_archive, project) = updated(4, &with(parts(4, "2.0"), "part02", big));
+    let objects = project.path("_build/bisect/project/_build/ostree/objects");
+    let count = || std::fs::read_dir(&objects).map_or(0, Iterator::count);
+    for _ in 0..3 {
+        let mut child = project.pintree(&["--quiet", "bisect", "--until", "composed", "--", "sh", "-c", HAS_BAD]).spawn().unwrap();
+        let mut most = 0;
+        // Objects only ever come, until the copy goes.
+        while count() >= most && child.try_wait().unwrap().is_none() {
+            most = most.max(count());
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let ran = bisect(&project, &[], HAS_BAD).exits(0);
+    assert_eq!(sources(&ran), ["part02 1.0 ► 2.0"], "{}", ran.stderr);
+    assert!(!project.path("_build/bisect").exists() && !project.path("_build/bisect.gone").exists());
+}
+
+#[test]
 fn what_cannot_be_searched_is_said() {
     needs!("git");
     let archive = Archive::new(&parts(1, "1.0"));
