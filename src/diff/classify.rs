@@ -20,8 +20,8 @@ pub(super) struct Sources<'a> {
     by_name: BTreeMap<&'a str, Both<'a>>,
     images: BTreeMap<&'a str, BTreeSet<&'a str>>,
     security_repos: HashSet<&'a str>,
-    /// Sources with a binary package that went back in some image.
-    lowered: HashSet<&'a str>,
+    /// Sources with a binary package that went back in some image, with each of these: what it was, and what it is.
+    lowered: BTreeMap<&'a str, Vec<(&'a Pin, &'a Pin)>>,
     /// Sources with a binary package that another version, or another source, had before.
     replacing: HashSet<&'a str>,
 }
@@ -40,12 +40,15 @@ impl<'a> Sources<'a> {
             }
         }
         let changed = || pairs.changed();
-        let lower = |(old, new): &(&'a Pin, &'a Pin)| version::compare(&new.version, &old.version).is_lt();
+        let mut lowered: BTreeMap<&str, Vec<(&Pin, &Pin)>> = BTreeMap::new();
+        for (old, new) in changed().filter(|(old, new)| version::compare(&new.version, &old.version).is_lt()) {
+            lowered.entry(&new.source).or_default().push((old, new));
+        }
         Self {
             by_name,
             images,
             security_repos: new.security_repos(),
-            lowered: changed().filter(lower).map(|(_, new)| new.source.as_str()).collect(),
+            lowered,
             replacing: changed().map(|(_, new)| new.source.as_str()).collect(),
         }
     }
@@ -77,7 +80,7 @@ impl<'a> Sources<'a> {
         let kind = match (from.is_empty(), to.is_empty()) {
             (true, _) => Kind::Added,
             (_, true) => Kind::Removed,
-            _ if self.lowered.contains(name) => Kind::Downgraded,
+            _ if self.lowered.contains_key(name) => Kind::Downgraded,
             _ if from != to => Kind::Updated,
             _ if is_rebuilt(both) => Kind::Rebuilt,
             _ if from_repos != to_repos => Kind::Moved,
@@ -95,6 +98,8 @@ impl<'a> Sources<'a> {
             (_, Some(_), _) => Group::Security,
             (_, _, Some(_)) => Group::Boot,
             (Kind::Downgraded, ..) => Group::Downgraded,
+            // It took a binary package over, and has an older one.
+            (Kind::Added, ..) if self.lowered.contains_key(name) => Group::Downgraded,
             (Kind::Added, ..) => Group::Added,
             (Kind::Removed, ..) => Group::Removed,
             _ => Group::Other,
@@ -110,10 +115,21 @@ impl<'a> Sources<'a> {
             from_repos: from_repos.into_iter().collect(),
             to_repos: to_repos.into_iter().collect(),
             packages,
+            lowered: self.lowered(name),
             images: self.images.get(name).into_iter().flatten().map(|image| (*image).to_owned()).collect(),
             changelog,
             alerts: alerts::of_source(&both.old, &both.new, facts),
         })
+    }
+
+    /// The binary packages that went back although the versions of the source do not tell so: those of another source, and
+    /// those of a source that did not go back itself.
+    fn lowered(&self, name: &str) -> Vec<String> {
+        let untold =
+            |(old, new): &&(&Pin, &Pin)| old.source != new.source || version::compare(&new.source_version, &old.source_version).is_ge();
+        let line = |(old, new): &(&Pin, &Pin)| format!("{} {} ► {}", new.name, old.version, new.version);
+        let lines: BTreeSet<String> = self.lowered.get(name).into_iter().flatten().filter(untold).map(line).collect();
+        lines.into_iter().collect()
     }
 
     /// Why a change is a security update: it brings files from a security repository, or its changelog names flaws.
@@ -121,7 +137,7 @@ impl<'a> Sources<'a> {
         let updates = match kind {
             Kind::Updated | Kind::Rebuilt => true,
             // A source that takes over another one's binary packages.
-            Kind::Added => self.replacing.contains(name),
+            Kind::Added => self.replacing.contains(name) && !self.lowered.contains_key(name),
             Kind::Downgraded | Kind::Removed | Kind::Moved => false,
         };
         let before: HashSet<Sha256> = both.old.iter().map(|pin| pin.sha256).collect();

@@ -120,6 +120,7 @@ impl Page<'_> {
     fn source(&mut self, source: &SourceChange) {
         let look = match source.kind {
             Kind::Downgraded | Kind::Removed => Look::Bad,
+            _ if source.group == Group::Downgraded => Look::Bad,
             _ => Look::Good,
         };
         let (name, transition, why) = (plain(&source.name), plain(&source.transition()), plain(&source.why()));

@@ -106,6 +106,8 @@ pub struct SourceChange {
     pub to_repos: Vec<String>,
     /// Its binary packages that came, went or changed, by name.
     pub packages: Vec<PackageChange>,
+    /// Its binary packages that went back although its own versions do not tell so, such as one that another source had.
+    pub lowered: Vec<String>,
     /// The images that have it on either side.
     pub images: Vec<String>,
     /// What its changelog says about the change.

@@ -94,9 +94,11 @@ impl SourceChange {
         some(&self.reasons(), TOLD)
     }
 
-    /// The same, one by one: what it does at the start of the system, security repositories, numbers of flaws.
+    /// The same, one by one: what it does at the start of the system, what went back in it, security repositories, numbers of
+    /// flaws.
     pub(super) fn reasons(&self) -> Vec<String> {
         let mut parts: Vec<String> = self.role.map(|role| role.as_str().to_owned()).into_iter().collect();
+        parts.extend(self.lowered.iter().cloned());
         if let Some(security) = &self.security {
             parts.extend(security.repos.iter().cloned());
             parts.extend(security.ids.iter().cloned());

@@ -189,16 +189,17 @@ fn one_thing_at_a_time() {
     let of = |old: &[&str], new: &[&str]| {
         let (old, new) = (lock(&[("base", "amd64", old)]), lock(&[("base", "amd64", new)]));
         let comparison = compare("main", Some(&old), Some(&new), &Facts::default());
-        let sources = comparison.sources.iter().map(|source| format!("{:?} {:?} {source}", source.group, source.kind));
+        let lowered = |source: &SourceChange| source.lowered.iter().map(|line| format!(" ({line})")).collect::<String>();
+        let sources = comparison.sources.iter().map(|source| format!("{:?} {:?} {source}{}", source.group, source.kind, lowered(source)));
         sources.collect::<Vec<_>>().join("; ")
     };
-    let table: [(&[&str], &[&str], &str); 14] = [
+    let table: [(&[&str], &[&str], &str); 17] = [
         (&["a 1"], &["a 1"], ""),
         (&["a 1"], &["a 2"], "Other Updated a 1 ► 2"),
         (&["a 2"], &["a 1"], "Downgraded Downgraded a 2 ► 1"),
         (&["a 1"], &["a 1:1"], "Other Updated a 1 ► 1:1"),
         (&["a 1-1"], &["a 1-1+b1 from 1-1"], "Other Rebuilt a 1-1 rebuilt on amd64"),
-        (&["a 1-1+b1 from 1-1"], &["a 1-1"], "Downgraded Downgraded a 1-1 rebuilt on amd64"),
+        (&["a 1-1+b1 from 1-1"], &["a 1-1"], "Downgraded Downgraded a 1-1 rebuilt on amd64 (a 1-1+b1 ► 1-1)"),
         (&["a 1"], &["a 1 #other"], "Other Rebuilt a 1 rebuilt on amd64"),
         (&["a 1"], &["a 1 in security"], "Other Moved a from security instead of debian"),
         (&["a 1"], &["a 2 in security"], "Security Updated a 1 ► 2"),
@@ -207,6 +208,10 @@ fn one_thing_at_a_time() {
         (&["a 1"], &[], "Removed Removed a removed, was at 1"),
         (&["s/a 1"], &["s/a 1", "s/b 1"], ""),
         (&["s/a 1"], &["t/a 2 in security"], "Removed Removed s removed, was at 1; Security Added t added at 2"),
+        // Whoever takes a package over and has an older one brings it back, be it from the security repository.
+        (&["s/a 2"], &["t/a 1"], "Removed Removed s removed, was at 2; Downgraded Added t added at 1 (a 2 ► 1)"),
+        (&["s/a 2"], &["t/a 1 in security"], "Removed Removed s removed, was at 2; Downgraded Added t added at 1 (a 2 ► 1)"),
+        (&["s/a 2", "t/b 1"], &["t/a 1.5", "t/b 1.5"], "Removed Removed s removed, was at 2; Downgraded Downgraded t 1 ► 1.5 (a 2 ► 1.5)"),
     ];
     for (old, new, expected) in table {
         let found = of(old, new);
