@@ -66,6 +66,7 @@ fn repo_exit(error: &repo::Error) -> Exit {
     match error.kind() {
         ErrorKind::Missing | ErrorKind::Network => Exit::Network,
         ErrorKind::Usage => Exit::Usage,
+        ErrorKind::Host => Exit::Host,
         ErrorKind::Integrity => Exit::Integrity,
         ErrorKind::Io => Exit::Other,
     }

@@ -9,14 +9,14 @@ const CODES: [(u8, &str); 10] = [
     (2, "usage, or a faulty manifest"),
     (3, "no solution, or a requested package that no repository has"),
     (4, "network, or a package that is nowhere to be found"),
-    (5, "integrity: a wrong checksum or signature, a hostile package"),
+    (5, "integrity: a wrong checksum, signature or server certificate, a hostile package"),
     (6, "a build step failed"),
     (7, "the host lacks something"),
     (8, "anything else: disk full, input or output, held by another run"),
     (130, "interrupted"),
 ];
 
-const VARIABLES: [(&str, &str); 8] = [
+const VARIABLES: [(&str, &str); 9] = [
     ("CI", "`true` makes `build` refuse to change a lockfile, as `--locked` does"),
     ("PINTREE_MIRROR_NAME", "a base URL of the named archive, for example `PINTREE_MIRROR_DEBIAN_SECURITY`"),
     (
@@ -27,6 +27,7 @@ const VARIABLES: [(&str, &str); 8] = [
     ("XDG_CONFIG_HOME", "the user's `pintree/mirrors.toml` lies below it; `~/.config` if unset"),
     ("http_proxy, https_proxy, all_proxy, no_proxy", "proxies"),
     ("NETRC", "the file with credentials; `~/.netrc` if unset"),
+    ("SSL_CERT_FILE, SSL_CERT_DIR", "certificate authorities that vouch for https servers, in place of the host's"),
     ("NO_COLOR", "not empty: no colour"),
 ];
 

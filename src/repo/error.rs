@@ -34,6 +34,20 @@ pub enum Error {
         /// The last failure.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The server showed a certificate that nobody vouches for, or that is another server's.
+    #[error("the certificate of `{url}` is not accepted")]
+    Certificate {
+        /// What was asked for.
+        url: String,
+        /// Why.
+        source: rustls::Error,
+    },
+    /// TLS cannot be set up, most often because this host trusts no certificate authority.
+    #[error("cannot get anything by https from this host")]
+    Tls {
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A redirect that is not followed.
     #[error("`{url}`: {problem}")]
     Redirect {
@@ -309,6 +323,8 @@ pub enum ErrorKind {
     Network,
     /// What the manifest or the configuration asks for does not exist (exit 2).
     Usage,
+    /// This host lacks something (exit 7).
+    Host,
     /// A checksum, a signature, a date or a name is wrong (exit 5).
     Integrity,
     /// The local disk failed (exit 8).
@@ -329,6 +345,7 @@ impl Error {
             | Self::Signature { .. }
             | Self::Unsigned { .. }
             | Self::Release { .. }
+            | Self::Certificate { .. }
             | Self::Redirect { .. }
             | Self::Expired { .. }
             | Self::Future { .. }
@@ -346,6 +363,7 @@ impl Error {
             | Self::NoMirror { .. }
             | Self::AptSources(_)
             | Self::Key(_) => ErrorKind::Usage,
+            Self::Tls { .. } => ErrorKind::Host,
             Self::Everywhere { source, .. } => source.kind(),
             Self::Io { .. } | Self::Write { .. } => ErrorKind::Io,
         }
@@ -374,9 +392,15 @@ impl Error {
             }
             Self::NoSuite { .. } => Some("look at the suite's name in the manifest, and at the address (`--mirror`)".to_owned()),
             Self::NoMirror { archive } => Some(format!("write `{archive} = \"https://mirror.example.org/{archive}\"` in `mirrors.toml`")),
-            Self::Status { status: 401 | 403 | 407, .. } => {
-                Some("credentials come from `~/.netrc` or from `PINTREE_TOKEN_HOST`".to_owned())
+            Self::Status { status: 401 | 403, .. } => Some("credentials come from `~/.netrc` or from `PINTREE_TOKEN_HOST`".to_owned()),
+            Self::Status { status: 407, .. } => {
+                Some("a proxy's credentials stand in its address: `http_proxy=http://USER:PASSWORD@proxy.example.org:3128`".to_owned())
             }
+            Self::Certificate { source, .. } => Some(certificate_hint(source).to_owned()),
+            Self::Tls { .. } => {
+                Some("install the package `ca-certificates`, or name a file of trusted authorities in `SSL_CERT_FILE`".to_owned())
+            }
+            Self::Proxy { .. } => Some("only proxies with `http:` or `https:` are supported".to_owned()),
             Self::Offline { .. } => Some("run once without `--offline`".to_owned()),
             Self::Everywhere { source, .. } => source.hint(),
             _ if self.kind() == ErrorKind::Network => Some(
@@ -396,6 +420,19 @@ impl Error {
             return worst;
         }
         Self::Everywhere { name: name.to_owned(), source: Box::new(worst), others: failures }
+    }
+}
+
+fn certificate_hint(refusal: &rustls::Error) -> &'static str {
+    use rustls::CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext, UnknownIssuer};
+    match refusal {
+        rustls::Error::InvalidCertificate(UnknownIssuer) => {
+            "if the server is the right one, add the authority that vouches for it to the host's, or name a file with it in `SSL_CERT_FILE`"
+        }
+        rustls::Error::InvalidCertificate(Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. }) => {
+            "the server's certificate is out of date, or this machine's clock is wrong"
+        }
+        _ => "look at the address, or use another one (`--mirror`)",
     }
 }
 

@@ -43,18 +43,22 @@ impl Proxies {
         builder = builder.no_proxy();
         let except = || self.except.as_deref().and_then(reqwest::NoProxy::from_string);
         if let Some((variable, address)) = &self.http {
-            let proxy = reqwest::Proxy::http(with_scheme(address)).map_err(|_| Error::Proxy { variable })?;
+            let proxy = with_scheme(address).and_then(|address| reqwest::Proxy::http(address).ok()).ok_or(Error::Proxy { variable })?;
             builder = builder.proxy(proxy.no_proxy(except()));
         }
         if let Some((variable, address)) = &self.https {
-            let proxy = reqwest::Proxy::https(with_scheme(address)).map_err(|_| Error::Proxy { variable })?;
+            let proxy = with_scheme(address).and_then(|address| reqwest::Proxy::https(address).ok()).ok_or(Error::Proxy { variable })?;
             builder = builder.proxy(proxy.no_proxy(except()));
         }
         return Ok(builder);
 
-        /// `proxy:3128` means http, as everywhere.
-        fn with_scheme(text: &str) -> String {
-            if text.contains("://") { text.trim().to_owned() } else { format!("http://{}", text.trim()) }
+        /// `proxy:3128` means http, as everywhere; a SOCKS proxy is none that we can talk to.
+        fn with_scheme(text: &str) -> Option<String> {
+            match text.trim().split_once("://") {
+                Some(("http" | "https", _)) => Some(text.trim().to_owned()),
+                Some(_) => None,
+                None => Some(format!("http://{}", text.trim())),
+            }
         }
     }
 }
@@ -82,5 +86,11 @@ mod tests {
         assert!(!format!("{proxies:?}").contains("secret"));
         let error = proxies.apply(reqwest::blocking::Client::builder()).unwrap_err();
         assert_eq!(error.to_string(), "the proxy in `http_proxy` is not usable");
+    }
+
+    #[test]
+    fn refuses_socks_at_once() {
+        let error = from(&[("all_proxy", "socks5h://127.0.0.1:1080")]).apply(reqwest::blocking::Client::builder()).unwrap_err();
+        assert_eq!(error.hint().unwrap(), "only proxies with `http:` or `https:` are supported");
     }
 }

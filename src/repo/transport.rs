@@ -285,7 +285,10 @@ impl Client {
             builder.tls_backend_preconfigured(config)
         };
         let builder = self.options.proxies.apply(builder)?;
-        builder.build().map_err(|error| Error::Network { url: "(no request yet)".to_owned(), source: Box::new(error.without_url()) })
+        builder.build().map_err(|error| match refusal(&error) {
+            Some(refusal) => Error::Tls { source: Box::new(refusal.clone()) },
+            None => Error::Tls { source: Box::new(error.without_url()) },
+        })
     }
 }
 
@@ -334,15 +337,23 @@ fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
 /// A request that got no answer; only what TLS refuses is final.
 fn failure(url: &Url, error: reqwest::Error) -> Failure {
     let error = error.without_url();
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
-    let mut refused = false;
-    while let Some(inner) = cause {
-        let wrapped = inner.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        refused |= inner.is::<rustls::Error>() || wrapped.is_some_and(|wrapped| wrapped.is::<rustls::Error>());
-        cause = inner.source();
+    match refusal(&error) {
+        Some(refusal @ rustls::Error::InvalidCertificate(_)) => {
+            Failure::Final(Error::Certificate { url: shown(url), source: refusal.clone() })
+        }
+        Some(_) => Failure::Final(Error::Network { url: shown(url), source: Box::new(error) }),
+        None => Failure::Transient(Box::new(Error::Network { url: shown(url), source: Box::new(error) }), None),
     }
-    let error = Error::Network { url: shown(url), source: Box::new(error) };
-    if refused { Failure::Final(error) } else { Failure::Transient(Box::new(error), None) }
+}
+
+/// What TLS says, in whatever it is wrapped.
+fn refusal<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e rustls::Error> {
+    if let Some(refusal) = error.downcast_ref() {
+        return Some(refusal);
+    }
+    // The source of an I/O error is not what it wraps, but the source of that.
+    let wrapped = error.downcast_ref().and_then(io::Error::get_ref).map(|wrapped| wrapped as &(dyn std::error::Error + 'static));
+    wrapped.or(error.source()).and_then(refusal)
 }
 
 fn check_size(url: &Url, limit: Limit, declared: Option<u64>) -> Result<(), Error> {

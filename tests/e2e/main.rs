@@ -32,6 +32,7 @@ mod rebuild;
 mod repositories;
 mod reproducible;
 mod seal;
+mod secure;
 mod trust;
 mod universe;
 mod updates;

@@ -236,6 +236,10 @@ fn goes_through_proxies() {
     assert_eq!(server.take_log()[0].path, "http://packages.invalid/file");
     let client = through(proxies(vec![("all_proxy", format!("127.0.0.1:{}", server.port()))]));
     assert_eq!(get(&client, &target, Limit::Exactly(11)).unwrap(), b"hello world");
+    // A proxy that wants credentials has its own place for them.
+    server.fault("/file", 1, Fault::Status(407, None));
+    let error = get(&client, &target, Limit::Exactly(11)).unwrap_err();
+    insta::assert_snapshot!(error.hint().unwrap(), @"a proxy's credentials stand in its address: `http_proxy=http://USER:PASSWORD@proxy.example.org:3128`");
     // Exceptions are asked directly.
     server.take_log();
     let client = through(proxies(vec![("http_proxy", "http://proxy.invalid:1".to_owned()), ("no_proxy", "127.0.0.1".to_owned())]));
