@@ -63,14 +63,14 @@ impl Inner<'_, '_> {
         VersionSetId(self.sets.len() as u32 - 1)
     }
 
-    /// One of the candidates must be there: preferred versions first, then the others, each in the given order.
+    /// One of the candidates must be there: preferred versions first, of them those that the walk had chosen, then the others;
+    /// each in the given order.
     fn requirement(&mut self, candidates: &[CandidateId]) -> Requirement {
-        let (preferred, other): (Vec<CandidateId>, Vec<CandidateId>) = candidates.iter().partition(|&&candidate| {
+        let mut ordered = candidates.to_vec();
+        ordered.sort_by_cached_key(|&candidate| {
             let unit = self.pool.unit_of(candidate);
-            self.pool.preferred(unit) == Some(candidate)
+            (self.pool.preferred(unit) != Some(candidate), !self.pool.is_drafted(candidate))
         });
-        let mut ordered = preferred;
-        ordered.extend(other);
         let mut seen = std::collections::BTreeSet::new();
         ordered.retain(|&candidate| seen.insert(candidate));
         let runs: Vec<&[CandidateId]> = ordered.chunk_by(|&a, &b| self.pool.unit_of(a) == self.pool.unit_of(b)).collect();

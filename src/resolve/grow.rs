@@ -151,7 +151,7 @@ impl<'p, 'u> Set<'p, 'u> {
             let mut solutions: Vec<CandidateId> = clause.alternatives.iter().flat_map(|a| a.solutions.iter().copied()).collect();
             solutions.sort_by_cached_key(|&solution| {
                 let unit = self.pool.unit_of(solution);
-                (self.pool.preferred(unit) != Some(solution), !self.pool.is_choice(unit))
+                (self.pool.preferred(unit) != Some(solution), !self.pool.is_choice(unit), !self.pool.is_drafted(solution))
             });
             let found = solutions.into_iter().any(|solution| self.add_candidate(solution, depth + 1));
             if !found && clause.field != Field::Recommends {
@@ -179,8 +179,9 @@ impl<'p, 'u> Set<'p, 'u> {
         while let Some(unit) = queue.pop_front() {
             let Some(&candidate) = self.members.get(&unit) else { continue };
             for clause in self.pool.clauses(candidate).iter() {
-                let solutions: Vec<CandidateId> = clause.alternatives.iter().flat_map(|a| a.solutions.iter().copied()).collect();
+                let mut solutions: Vec<CandidateId> = clause.alternatives.iter().flat_map(|a| a.solutions.iter().copied()).collect();
                 if clause.field == Field::Recommends && !self.is_satisfied(clause) {
+                    solutions.sort_by_key(|&solution| !self.pool.is_drafted(solution));
                     for &solution in &solutions {
                         let unit = self.pool.unit_of(solution);
                         if self.pool.preferred(unit) == Some(solution) && self.add_candidate(solution, 0) {

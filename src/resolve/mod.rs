@@ -116,7 +116,9 @@ fn walk_with_pins(pool: &mut Pool<'_>, goals: &[Goal]) -> Attempt {
             set.follow_recommends(goals);
             return Some((set.reachable(goals), SolvedBy::Walk));
         }
-        if outcome.blamed.is_empty() {
+        let is_last = outcome.blamed.is_empty();
+        pool.set_draft(outcome.chosen);
+        if is_last {
             return None;
         }
         pool.unlock(outcome.blamed);

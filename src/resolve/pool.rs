@@ -118,6 +118,8 @@ pub(super) struct Pool<'u> {
     /// Names and slots of packages to prefer among alternatives.
     choices: HashMap<(&'u str, Slot), ()>,
     pub unlocked: BTreeSet<Unit>,
+    /// What the walk had chosen when it failed.
+    draft: BTreeSet<CandidateId>,
 }
 
 const NONE: u32 = u32::MAX;
@@ -146,6 +148,7 @@ impl<'u> Pool<'u> {
             pins: HashMap::new(),
             choices: HashMap::new(),
             unlocked: BTreeSet::new(),
+            draft: BTreeSet::new(),
         };
         for pin in &problem.updates {
             pool.prefer(pin);
@@ -456,6 +459,16 @@ impl<'u> Pool<'u> {
         }
         let (name, slot) = self.unit_name(unit);
         self.choices.contains_key(&(self.name(name), slot))
+    }
+
+    /// Remembers what the walk chose although something in it is broken: most of it is what apt would take.
+    pub fn set_draft(&mut self, chosen: Vec<CandidateId>) {
+        self.draft = chosen.into_iter().collect();
+    }
+
+    /// Tells whether the walk chose the candidate before it failed: then it goes before other ways to serve a dependency.
+    pub fn is_drafted(&self, candidate: CandidateId) -> bool {
+        self.draft.contains(&candidate)
     }
 
     /// The updates, and the old pins that may stay: those whose version is the preferred one of its unit.
