@@ -62,6 +62,11 @@ impl<R: Read> Deb<R> {
         Ok(Self { control, payload: Some(payload), limits, entries: 0, path_bytes: 0 })
     }
 
+    /// What the package may have.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// The control part.
     pub fn control(&self) -> &Control {
         &self.control

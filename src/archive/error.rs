@@ -128,6 +128,9 @@ pub enum Problem {
     /// A hardlink whose target is no earlier regular file of the package.
     #[error("is a hardlink to `{0}`, which is no earlier file of the package")]
     LinkTarget(String),
+    /// More extended attributes than a file system keeps for one file.
+    #[error("has more extended attributes than a file system keeps")]
+    Attributes,
     /// A payload file where dpkg keeps its own.
     #[error("is where dpkg keeps its own files")]
     Reserved,
@@ -157,12 +160,17 @@ impl Error {
     }
 
     pub(super) fn member(path: &[u8], problem: Problem) -> Self {
-        let mut path = String::from_utf8_lossy(path).into_owned();
-        if path.len() > 200 {
-            let end = (0..=200).rev().find(|at| path.is_char_boundary(*at)).unwrap_or(0);
-            path.truncate(end);
-            path.push('…');
-        }
-        Self::Member { path: path.escape_debug().collect(), problem }
+        Self::Member { path: shown(path), problem }
     }
+}
+
+/// A name as a message has it: not too long, and nothing in it that a terminal obeys.
+pub(super) fn shown(name: &[u8]) -> String {
+    let mut name = String::from_utf8_lossy(name).into_owned();
+    if name.len() > 200 {
+        let end = (0..=200).rev().find(|at| name.is_char_boundary(*at)).unwrap_or(0);
+        name.truncate(end);
+        name.push('…');
+    }
+    name.escape_debug().collect()
 }

@@ -40,6 +40,8 @@ pub struct Limits {
     pub payload_size: u64,
     /// Number of payload entries.
     pub entries: usize,
+    /// Number of directories, those that are only part of a longer path included.
+    pub directories: usize,
     /// Bytes of all paths and link targets together.
     pub path_bytes: usize,
     /// Memory that a decoder may take for its dictionary.
@@ -57,6 +59,7 @@ impl Default for Limits {
             payload_ratio: 1000,
             payload_size: 64 << 30,
             entries: 1_000_000,
+            directories: 100_000,
             path_bytes: 128 << 20,
             decoder_memory: 512 << 20,
             inner_checksums: true,

@@ -5,12 +5,15 @@
 
 use super::compression::Bounded;
 use super::entry::{Entry, Kind, Metadata, Xattr};
-use super::{Error, Problem, path};
+use super::{Error, Problem, error, path};
 use std::io::Read;
 
 const BLOCK: usize = 512;
 /// Extension headers longer than this are refused: names end at 4 KiB, attributes of files at 64 KiB each.
 const MAX_EXTENSION: u64 = 1 << 20;
+/// Extended attributes of one member, in bytes. Objects keep them in one attribute of their own, for which ext4 has a block
+/// of 4 KiB; a capability has 20 bytes, a signature 520.
+const MAX_ATTRIBUTES: usize = 3 << 10;
 
 /// The members of a decoded tar archive, one after the other.
 pub(super) struct Members<R: Read> {
@@ -89,7 +92,7 @@ impl<R: Read> Members<R> {
             b'5' => Kind::Dir,
             b'2' => Kind::Symlink { target: path::target(&name, &link)? },
             b'1' if link.is_empty() => return Err(fail(Problem::NoTarget)),
-            b'1' => Kind::Hardlink { target: path::normalise(&link).map_err(|_| fail(link_target(&link)))? },
+            b'1' => Kind::Hardlink { target: path::normalise(&link).map_err(|_| fail(Problem::LinkTarget(error::shown(&link))))? },
             b'3' | b'4' => return Err(fail(Problem::Device)),
             b'6' => return Err(fail(Problem::Fifo)),
             other => return Err(fail(Problem::UnknownType(other))),
@@ -105,11 +108,15 @@ impl<R: Read> Members<R> {
         let id = |known: Option<u32>, read: std::io::Result<u64>, what| {
             known.or_else(|| read.ok().and_then(|id| id.try_into().ok())).ok_or_else(|| fail(Problem::Number(what)))
         };
+        let xattrs = sorted(extension.xattrs);
+        if xattrs.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > MAX_ATTRIBUTES {
+            return Err(fail(Problem::Attributes));
+        }
         let metadata = Metadata {
             mode: header.mode().map_err(|_| fail(Problem::Number("mode")))? & 0o7777,
             uid: id(extension.uid, header.uid(), "user id")?,
             gid: id(extension.gid, header.gid(), "group id")?,
-            xattrs: sorted(extension.xattrs),
+            xattrs,
         };
         Ok(Entry { path, kind, metadata })
     }
@@ -248,10 +255,6 @@ fn decimal(digits: &[u8]) -> Option<u64> {
 fn until_nul(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes.truncate(memchr::memchr(0, &bytes).unwrap_or(bytes.len()));
     bytes
-}
-
-fn link_target(link: &[u8]) -> Problem {
-    Problem::LinkTarget(String::from_utf8_lossy(&link[..link.len().min(200)]).escape_debug().collect())
 }
 
 fn checksum_is_right(header: &tar::Header) -> bool {

@@ -10,7 +10,7 @@ use std::process::Command;
 /// Reads a package to its end; gives the listing as `tar --numeric-owner -tv` has it, without times.
 fn list(bytes: &[u8], limits: Limits) -> Result<Vec<String>, Error> {
     let mut deb = Deb::open_with(bytes, limits)?;
-    let (mut tree, mut lines, mut content) = (Tree::default(), Vec::new(), Vec::new());
+    let (mut tree, mut lines, mut content) = (Tree::new(&limits), Vec::new(), Vec::new());
     while let Some(entry) = deb.next_entry()? {
         tree.insert(&entry, || ())?;
         let meta = &entry.metadata;
@@ -159,6 +159,10 @@ fn names_in_pax_records_are_names() {
 fn refuses_hostile_members_by_name() {
     let dir = || Raw::dir("./d/");
     let file = || Raw::file("./f", "x");
+    let attributes = |sizes: &[usize]| Raw {
+        xattrs: sizes.iter().enumerate().map(|(n, size)| (format!("user.{n}"), vec![b'x'; *size])).collect(),
+        ..file()
+    };
     let absolute = Raw { pax_names: true, ..Raw::file("/etc/passwd", "x") };
     let nul = Raw { pax_names: true, ..Raw::file("./a\0b", "x") };
     let huge_mode = Raw { uid: u32::MAX, ..file() };
@@ -187,6 +191,11 @@ fn refuses_hostile_members_by_name() {
         (vec![file(), Raw::file("./f/x", "x")], Problem::BelowFile("f".into())),
         (vec![Raw::symlink("./s", "/etc"), Raw::file("./s/passwd", "x")], Problem::BehindSymlink("s".into())),
         (vec![dir(), Raw::symlink("./d/s", ".."), Raw::file("./d/s/t/u", "x")], Problem::BehindSymlink("d/s".into())),
+        (vec![Raw::symlink("./\x1b[2J", "x"), Raw::file("./\x1b[2J/y", "x")], Problem::BehindSymlink("\\u{1b}[2J".into())),
+        (vec![Raw::hardlink("./h", "./\x1b[2J\u{202e}")], Problem::LinkTarget("\\u{1b}[2J\\u{202e}".into())),
+        (vec![attributes(&[3 << 10])], Problem::Attributes),
+        (vec![attributes(&[100; 30])], Problem::Attributes),
+        (vec![Raw { kind: b'5', content: Vec::new(), ..attributes(&[70_000]) }], Problem::Attributes),
         (vec![Raw::hardlink("./h", "./f"), file()], Problem::LinkTarget("f".into())),
         (vec![Raw::hardlink("./h", "/etc/shadow")], Problem::LinkTarget("/etc/shadow".into())),
         (vec![Raw::hardlink("./h", "../../etc/shadow")], Problem::LinkTarget("../../etc/shadow".into())),
@@ -252,6 +261,12 @@ fn refuses_bombs_before_they_burst() {
     let bomb = Package::new("a", "1").data_tar(tar_of(&many)).build();
     assert!(matches!(list(&bomb, Limits { entries: 50, ..Limits::default() }), Err(Error::TooLarge { .. })));
     assert!(matches!(list(&bomb, Limits { path_bytes: 50, ..Limits::default() }), Err(Error::TooLarge { .. })));
+    // Each short path stands for many directories.
+    let deep: Vec<Raw> = (0..10).map(|n| Raw::file(format!("./{n}{}", "/a".repeat(100)), "")).collect();
+    let bomb = Package::new("a", "1").data_tar(tar_of(&deep)).build();
+    assert!(list(&bomb, Limits { directories: 1000, ..Limits::default() }).is_ok());
+    let error = list(&bomb, Limits { directories: 999, ..Limits::default() }).unwrap_err();
+    assert_eq!(error.to_string(), "`data.tar` has more than 999 directories");
     // A decoder that would take more memory than the limit.
     let bomb = Package::new("a", "1").file("f", 0o644, "x").build();
     assert!(list(&bomb, Limits { decoder_memory: 1 << 16, ..Limits::default() }).is_err());

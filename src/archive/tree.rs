@@ -1,13 +1,17 @@
 //! The payload as directories, with every rule that needs more than one member to judge.
 
 use super::entry::{Entry, Kind, Metadata};
-use super::{Error, Problem};
+use super::error::shown;
+use super::{Error, Limits, Problem};
 use std::collections::BTreeMap;
 
 /// A package's files as a tree; `F` stands for a file's content and metadata, as the caller keeps them.
 #[derive(Clone, Debug)]
 pub struct Tree<F> {
     root: Directory<F>,
+    limit: usize,
+    /// How many more directories there may be; short paths may stand for a hundred each.
+    left: usize,
 }
 
 /// One directory: names in bytewise order.
@@ -41,7 +45,14 @@ impl<F> Default for Directory<F> {
 
 impl<F> Default for Tree<F> {
     fn default() -> Self {
-        Self { root: Directory::default() }
+        Self::new(&Limits::default())
+    }
+}
+
+impl<F> Tree<F> {
+    /// An empty tree.
+    pub fn new(limits: &Limits) -> Self {
+        Self { root: Directory::default(), limit: limits.directories, left: limits.directories }
     }
 }
 
@@ -59,7 +70,8 @@ impl<F: Clone> Tree<F> {
     /// Tells whether `entry` may be inserted, before its content is stored anywhere.
     ///
     /// # Errors
-    /// When it is a duplicate, lies behind a symlink or below a file, or is a hardlink to no earlier file.
+    /// When it is a duplicate, lies behind a symlink or below a file, is a hardlink to no earlier file, or is more than the
+    /// tree may have.
     pub fn check(&mut self, entry: &Entry) -> Result<(), Error> {
         let (parent, name) = split(&entry.path);
         let parent = self.directory(parent, &entry.path)?;
@@ -71,7 +83,7 @@ impl<F: Clone> Tree<F> {
             (Some(_), _) => fail(Problem::Duplicate),
             (None, Kind::Hardlink { target }) => match self.file(target) {
                 Some(_) => Ok(()),
-                None => fail(Problem::LinkTarget(target.clone())),
+                None => fail(Problem::LinkTarget(shown(target.as_bytes()))),
             },
             (None, _) => Ok(()),
         }
@@ -97,17 +109,15 @@ impl<F: Clone> Tree<F> {
             Kind::Symlink { .. } => Some(Node::Symlink(make())),
             Kind::Hardlink { target } => self.file(target).cloned().map(Node::File),
         };
-        let (parent, name) = split(&entry.path);
-        let parent = self.directory(parent, &entry.path)?;
         match node {
-            Some(node) => drop(parent.children.insert(name.to_owned(), node)),
+            Some(node) => {
+                let (parent, name) = split(&entry.path);
+                self.directory(parent, &entry.path)?.children.insert(name.to_owned(), node);
+            }
             None => {
-                let children = match parent.children.remove(name) {
-                    Some(Node::Directory(implied)) => implied.children,
-                    _ => BTreeMap::new(),
-                };
-                let directory = Directory { metadata: entry.metadata.clone(), children, shipped: true };
-                parent.children.insert(name.to_owned(), Node::Directory(directory));
+                let directory = self.directory(&entry.path, &entry.path)?;
+                directory.metadata = entry.metadata.clone();
+                directory.shipped = true;
             }
         }
         Ok(())
@@ -141,12 +151,17 @@ impl<F: Clone> Tree<F> {
         for component in path.split('/').filter(|c| !c.is_empty()) {
             end += component.len() + usize::from(end > 0);
             if !directory.children.contains_key(component) {
+                self.left = self.left.checked_sub(1).ok_or_else(|| Error::TooLarge {
+                    part: "data.tar".into(),
+                    limit: self.limit as u64,
+                    unit: "directories",
+                })?;
                 directory.children.insert(component.to_owned(), Node::Directory(Directory::default()));
             }
             directory = match directory.children.get_mut(component) {
                 Some(Node::Directory(next)) => next,
-                Some(Node::Symlink(_)) => return fail(Problem::BehindSymlink(path[..end].to_owned())),
-                _ => return fail(Problem::BelowFile(path[..end].to_owned())),
+                Some(Node::Symlink(_)) => return fail(Problem::BehindSymlink(shown(&path.as_bytes()[..end]))),
+                _ => return fail(Problem::BelowFile(shown(&path.as_bytes()[..end]))),
             };
         }
         Ok(directory)

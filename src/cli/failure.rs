@@ -2,6 +2,7 @@
 
 use super::Exit;
 use super::step::{self, StepError};
+use super::ui::visible;
 use crate::ops::Error;
 use crate::repo::{self, ErrorKind};
 use crate::sandbox;
@@ -154,13 +155,13 @@ fn kind(error: &Error) -> &'static str {
 
 /// The error and its causes as plain text, in the form that [`super::ui::Ui::error`] prints.
 pub fn plain(error: &dyn StdError) -> String {
-    let mut lines = vec![format!("error: {error}")];
+    let mut lines = vec![format!("error: {}", visible(&error.to_string()))];
     let mut last = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
         let text = cause.to_string();
         if text != last {
-            lines.push(format!("  caused by: {text}"));
+            lines.push(format!("  caused by: {}", visible(&text)));
         }
         last = text;
         source = cause.source();

@@ -146,19 +146,19 @@ impl Ui {
 
     /// Prints an error: `error:`, then `caused by:` for each inner cause, then `hint:` lines.
     pub fn error(&mut self, error: &dyn Error, hints: &[String]) {
-        let mut lines = vec![format!("{} {error}", self.paint("1;31", "error:"))];
+        let mut lines = vec![format!("{} {}", self.paint("1;31", "error:"), visible(&error.to_string()))];
         let mut last = error.to_string();
         let mut source = error.source();
         while let Some(cause) = source {
             let text = cause.to_string();
             // A transparent wrapper repeats its inner text; once is enough.
             if text != last {
-                lines.push(format!("  {} {text}", self.paint("1", "caused by:")));
+                lines.push(format!("  {} {}", self.paint("1", "caused by:"), visible(&text)));
             }
             last = text;
             source = cause.source();
         }
-        lines.extend(hints.iter().map(|hint| format!("{} {hint}", self.paint("1;36", "hint:"))));
+        lines.extend(hints.iter().map(|hint| format!("{} {}", self.paint("1;36", "hint:"), visible(hint))));
         self.talk(&lines.join("\n"));
     }
 
@@ -186,4 +186,8 @@ impl Ui {
     fn paint(&self, code: &str, text: &str) -> String {
         if self.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
+}
+/// Lines without what a terminal obeys: messages hold names and output that come from packages.
+pub(super) fn visible(text: &str) -> String {
+    text.split('\n').map(crate::diff::plain).collect::<Vec<_>>().join("\n")
 }

@@ -33,7 +33,7 @@ pub enum Error {
 /// When the package or the repository is at fault.
 pub fn store_package<R: Read>(repo: &Repo, mut deb: Deb<R>) -> Result<Checksum, Error> {
     let control = deb.control().clone();
-    let mut tree = Tree::default();
+    let mut tree = Tree::new(deb.limits());
     let (mut list, mut links) = (String::new(), String::new());
     let mut sums = Sums::for_package(&control);
     while let Some(entry) = deb.next_entry()? {
