@@ -40,8 +40,8 @@ enum Mapped {
 impl Sandbox {
     /// Moves this process into its own user, mount, IPC, host name and network namespaces.
     ///
-    /// The process must have one thread. Afterwards it is root there, sees every file as before, has no network, and keeps
-    /// the mounts that it makes to itself.
+    /// The process must have one thread. Afterwards it is root there, sees every file as before, has no network but a
+    /// loopback of its own, and keeps the mounts that it makes to itself.
     pub fn enter(options: &Options) -> Result<Self, Error> {
         let threads = threads()?;
         if threads != 1 {
@@ -73,6 +73,8 @@ impl Sandbox {
             // The user's other groups have no name here.
             rustix::thread::set_thread_groups(&[]).map_err(|error| refused(error.into()))?;
         }
+        // Scripts start servers for a moment, or ask which addresses there are: no system is without these.
+        sys::loopback_up().map_err(|error| Error::io("bring up the loopback of", "/proc/self/ns/net", error))?;
         rustix::process::umask(Mode::WGRP | Mode::WOTH);
         let (emulators, registry) = emulator::prepare(&options.architectures, ownership)?;
         let table = record::Table::new().map_err(|error| Error::io("record owners in", "memory", error))?;

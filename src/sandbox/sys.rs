@@ -4,7 +4,7 @@ use super::error::Error;
 use rustix::process::Pid;
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
 
 /// Which side of a fork the caller is on.
 pub(super) enum Fork {
@@ -62,6 +62,27 @@ pub(super) fn unshare(namespaces: libc::c_int) -> io::Result<()> {
     match unsafe { libc::unshare(namespaces) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Brings up the loopback of this process's network namespace, which then has the addresses 127.0.0.1 and ::1.
+pub(super) fn loopback_up() -> io::Result<()> {
+    // SAFETY: takes no memory; the kernel makes a descriptor that nobody else knows.
+    let socket = match unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) } {
+        -1 => return Err(io::Error::last_os_error()),
+        // SAFETY: that descriptor.
+        fd => unsafe { OwnedFd::from_raw_fd(fd) },
+    };
+    // SAFETY: an all-zero request is a valid one; the name after it ends with the zero that it had.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(b"lo") {
+        *to = (*from).try_into().expect("the name is ASCII");
+    }
+    request.ifr_ifru.ifru_flags = libc::IFF_UP as libc::c_short;
+    // SAFETY: the kernel reads one request, which outlives the call.
+    match unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS as _, &raw const request) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
     }
 }
 

@@ -43,7 +43,7 @@ use unpack::{DATABASE, Unpacked, text, unpack};
 pub const SCRIPTS: &str = "pintree.scripts";
 
 /// The version of what this step makes of the same input; part of a checkpoint's name.
-const STAGE_FORMAT: u32 = 1;
+const STAGE_FORMAT: u32 = 2;
 
 /// Scripts are below this; compiled ones, as of `base-passwd` in other releases, too.
 const MAX_SCRIPT: u64 = 64 << 20;
