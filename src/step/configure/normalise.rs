@@ -5,13 +5,15 @@
 use super::Error;
 use super::unpack::text;
 use crate::pkg::Glob;
-use crate::store::{Entry, Repo, Tree};
+use crate::store::{Entry, FileKind, Repo, Tree};
 
 /// What is done to the files that a rule matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// The file is removed.
     Remove,
+    /// A link to a file of the same directory is removed where that file is gone.
+    RemoveDangling,
     /// The file becomes empty.
     Empty,
     /// Days since 1970 in the third field of each line become those of the manifest's `epoch`.
@@ -23,6 +25,7 @@ impl Action {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Remove => "removed",
+            Self::RemoveDangling => "removed if its file is",
             Self::Empty => "emptied",
             Self::ShadowDays => "date of `epoch`",
         }
@@ -61,9 +64,10 @@ pub const RULES: &[Rule] = &[
     rule(
         "etc/ssl/private/ssl-cert-snakeoil.key",
         Action::Remove,
-        "A secret of the package ssl-cert that must differ between devices; `make-ssl-cert generate-default-snakeoil` makes it.",
+        "A secret of the package ssl-cert that must differ between devices; a unit of the image makes it at the first boot.",
     ),
     rule("etc/ssl/certs/ssl-cert-snakeoil.pem", Action::Remove, "The certificate to that secret."),
+    rule("etc/ssl/certs/*.0", Action::RemoveDangling, "The link to that certificate, by the digest of a host name."),
     rule("var/lib/systemd/random-seed", Action::Remove, "Random; made at shutdown."),
     rule("var/lib/systemd/credential.secret", Action::Remove, "A secret that must differ between devices; made at the first boot."),
     rule("var/lib/urandom/random-seed", Action::Remove, "Random; made at shutdown."),
@@ -105,6 +109,14 @@ pub(super) fn normalise(repo: &Repo, tree: &mut Tree, epoch: u64) -> Result<(), 
                 Action::Remove => {
                     tree.remove(repo, &path)?;
                 }
+                Action::RemoveDangling => {
+                    let (directory, _) = path.rsplit_once('/').unwrap_or_default();
+                    if let Some(target) = sibling(repo, tree, &path)?
+                        && tree.get(repo, &format!("{directory}/{target}"))?.is_none()
+                    {
+                        tree.remove(repo, &path)?;
+                    }
+                }
                 Action::Empty => super::replace_text(repo, tree, &path, "")?,
                 Action::ShadowDays => {
                     let old = text(repo, tree, &path)?;
@@ -114,6 +126,15 @@ pub(super) fn normalise(repo: &Repo, tree: &mut Tree, epoch: u64) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// The name that a link at `path` has for a file of its own directory.
+fn sibling(repo: &Repo, tree: &mut Tree, path: &str) -> Result<Option<String>, Error> {
+    let Some(Entry::File(file)) = tree.get(repo, path)? else { return Ok(None) };
+    Ok(match repo.read_file_meta(&file)?.kind {
+        FileKind::Symlink(target) if !target.contains('/') => Some(target),
+        _ => None,
+    })
 }
 
 /// Files (not directories) that the pattern names.
@@ -170,11 +191,20 @@ mod tests {
             ("etc/ssh/sshd_config", "kept"),
             ("etc/shadow", "root:*:20123:0:99999:7:::\nx:!::::::\n"),
             ("var/log/apt/history.log", "x"),
+            ("etc/ssl/certs/ssl-cert-snakeoil.pem", "x"),
+            ("etc/ssl/certs/root.pem", "x"),
         ] {
             let file = repo.write_file(&Metadata { gid: 42, ..Metadata::root(0o640) }, content.as_bytes()).unwrap();
             tree.insert_file(&repo, path, file, Some(meta)).unwrap();
         }
+        for (name, target) in
+            [("ce275665.0", "ssl-cert-snakeoil.pem"), ("1.0", "root.pem"), ("2.0", "/usr/share/x.pem"), ("other", "nowhere")]
+        {
+            let link = repo.write_symlink(&Metadata::root(0o777), target).unwrap();
+            tree.insert_file(&repo, &format!("etc/ssl/certs/{name}"), link, Some(meta)).unwrap();
+        }
         normalise(&repo, &mut tree, 1_767_225_600).unwrap();
+        assert_eq!(tree.names(&repo, "etc/ssl/certs").unwrap(), ["1.0", "2.0", "other", "root.pem"]);
         assert_eq!(text(&repo, &mut tree, "etc/machine-id").unwrap(), "");
         assert_eq!(text(&repo, &mut tree, "etc/shadow").unwrap(), "root:*:20454:0:99999:7:::\nx:!::::::\n");
         assert_eq!(tree.names(&repo, "etc/ssh").unwrap(), ["sshd_config"]);

@@ -39,6 +39,7 @@ pub(super) fn apply(root: &mut Root<'_>, settings: &Settings) -> Result<String, 
         self::locale(root, locale)?;
     }
     host_keys(root)?;
+    certificate(root)?;
     login(root, &settings.authorized_keys)
 }
 
@@ -95,6 +96,35 @@ ExecStart=/usr/bin/ssh-keygen -A
         }
     }
     Ok(())
+}
+
+/// Lets a system make its self-signed certificate when it first starts, as [`host_keys`] does for SSH: servers are set up to
+/// use it where the package `ssl-cert` is, and do not start without.
+fn certificate(root: &mut Root<'_>) -> Result<(), Error> {
+    const UNIT: &str = "pintree-ssl-cert.service";
+    let units = "usr/lib/systemd/system";
+    let shipped = root.entry("etc/ssl/private/ssl-cert-snakeoil.key")?.is_some();
+    if shipped || !root.is_file("usr/sbin/make-ssl-cert")? || !root.is_directory(units)? {
+        return Ok(());
+    }
+    // Who uses it cannot be known, so it is there before any service starts.
+    let service = "\
+[Unit]
+Description=Make the self-signed certificate that this system lacks
+DefaultDependencies=no
+ConditionPathExists=!/etc/ssl/private/ssl-cert-snakeoil.key
+ConditionPathIsReadWrite=/etc/ssl
+After=local-fs.target systemd-sysusers.service systemd-tmpfiles-setup.service
+Before=sysinit.target shutdown.target
+Conflicts=shutdown.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/sbin/make-ssl-cert generate-default-snakeoil
+";
+    root.write(&format!("{units}/{UNIT}"), service.as_bytes())?;
+    root.symlink(&format!("{units}/sysinit.target.wants/{UNIT}"), &format!("../{UNIT}"))
 }
 
 /// Lets those who have one of the keys log in as root.

@@ -147,6 +147,21 @@ fn writes_name_zone_and_locale() {
 }
 
 #[test]
+fn makes_the_certificate_that_scripts_made_anew_on_each_device() {
+    const UNIT: &str = "usr/lib/systemd/system/pintree-ssl-cert.service";
+    let program = ("usr/sbin/make-ssl-cert", "0755 x");
+    let set = Set::new(&[program, ("usr/lib/systemd/system/", "")]);
+    let unit = set.read(UNIT).unwrap();
+    assert!(unit.contains("\nConditionPathExists=!/etc/ssl/private/ssl-cert-snakeoil.key\n"), "{unit}");
+    assert!(unit.contains("\nBefore=sysinit.target ") && unit.ends_with("\nExecStart=/usr/sbin/make-ssl-cert generate-default-snakeoil\n"));
+    assert_eq!(set.read("usr/lib/systemd/system/sysinit.target.wants/pintree-ssl-cert.service").unwrap(), "-> ../pintree-ssl-cert.service");
+    // One that an overlay brings is the owner's; without systemd nobody would start the unit.
+    let brought = Set::new(&[program, ("usr/lib/systemd/system/", "")]).overlay("o", &[("etc/ssl/private/ssl-cert-snakeoil.key", "key")]);
+    assert_eq!(brought.read(UNIT), None);
+    assert_eq!(Set::new(&[program]).read(UNIT), None);
+}
+
+#[test]
 fn lets_a_first_person_in() {
     let mut set = Set::new(SSH);
     set.arguments.settings.authorized_keys =
