@@ -144,7 +144,7 @@ pub(super) fn renumber(repo: &Repo, base: Root, tree: &mut Tree, meta: Root, ids
             fields.join(":") + "\n"
         });
         let new: String = lines.collect();
-        super::replace_text(repo, tree, path, &new)?;
+        super::replace_content(repo, tree, path, &new)?;
     }
     let mut changed = vec![];
     different(repo, Some(base.0), meta.0, "", &mut changed)?;

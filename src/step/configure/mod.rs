@@ -12,6 +12,7 @@ mod database;
 mod engine;
 mod error;
 mod ids;
+mod keystore;
 mod normalise;
 mod order;
 mod script;
@@ -346,7 +347,7 @@ impl<'a> Run<'a> {
         dry.stage(stage, &unpacked)?;
         let mut tree = match self.sandbox {
             Some(sandbox) if dry.root.called => {
-                replace_text(repo, &mut tree, &format!("{DATABASE}/status"), &database.render())?;
+                replace_content(repo, &mut tree, &format!("{DATABASE}/status"), database.render())?;
                 let root = (tree.write(repo)?, meta);
                 let mut workspace = match self.workspace.take() {
                     Some(workspace) => workspace,
@@ -359,7 +360,7 @@ impl<'a> Run<'a> {
                 changed?.1
             }
             _ => {
-                replace_text(repo, &mut tree, &format!("{DATABASE}/status"), &dry.database.render())?;
+                replace_content(repo, &mut tree, &format!("{DATABASE}/status"), dry.database.render())?;
                 tree
             }
         };
@@ -453,12 +454,12 @@ fn finish(repo: &Repo, arguments: &Arguments, base: Root, root: Root, ran: &[Str
 }
 
 /// Writes a file's text; owner and mode stay, a new file is root's.
-fn replace_text(repo: &Repo, tree: &mut Tree, path: &str, text: &str) -> Result<(), Error> {
+fn replace_content(repo: &Repo, tree: &mut Tree, path: &str, content: impl AsRef<[u8]>) -> Result<(), Error> {
     let metadata = match tree.get(repo, path)? {
         Some(Entry::File(file)) => repo.read_file_meta(&file)?.metadata,
         _ => Metadata::root(0o644),
     };
-    let file = repo.write_file(&metadata, text.as_bytes())?;
+    let file = repo.write_file(&metadata, content.as_ref())?;
     tree.insert_file(repo, path, file, None)?;
     Ok(())
 }

@@ -2,8 +2,8 @@
 //!
 //! One table, [`RULES`], says all of it; `docs/reproducibility.md` is written from the same table.
 
-use super::Error;
 use super::unpack::text;
+use super::{Error, keystore};
 use crate::pkg::Glob;
 use crate::store::{Entry, FileKind, Repo, Tree};
 
@@ -16,6 +16,8 @@ pub enum Action {
     RemoveDangling,
     /// The file becomes empty.
     Empty,
+    /// Dates in a Java keystore become the manifest's `epoch`.
+    KeystoreDates,
     /// Days since 1970 in the third field of each line become those of the manifest's `epoch`.
     ShadowDays,
 }
@@ -27,10 +29,13 @@ impl Action {
             Self::Remove => "removed",
             Self::RemoveDangling => "removed if its file is",
             Self::Empty => "emptied",
-            Self::ShadowDays => "date of `epoch`",
+            Self::ShadowDays | Self::KeystoreDates => "date of `epoch`",
         }
     }
 }
+
+/// The keystore of Debian's certificates has 160 KB.
+const MAX_KEYSTORE: u64 = 64 << 20;
 
 /// Files that vary, and what becomes of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +73,7 @@ pub const RULES: &[Rule] = &[
     ),
     rule("etc/ssl/certs/ssl-cert-snakeoil.pem", Action::Remove, "The certificate to that secret."),
     rule("etc/ssl/certs/*.0", Action::RemoveDangling, "The link to that certificate, by the digest of a host name."),
+    rule("etc/ssl/certs/java/cacerts", Action::KeystoreDates, "The moment at which each certificate was taken in, and a digest of it all."),
     rule("var/lib/systemd/random-seed", Action::Remove, "Random; made at shutdown."),
     rule("var/lib/systemd/credential.secret", Action::Remove, "A secret that must differ between devices; made at the first boot."),
     rule("var/lib/urandom/random-seed", Action::Remove, "Random; made at shutdown."),
@@ -117,10 +123,16 @@ pub(super) fn normalise(repo: &Repo, tree: &mut Tree, epoch: u64) -> Result<(), 
                         tree.remove(repo, &path)?;
                     }
                 }
-                Action::Empty => super::replace_text(repo, tree, &path, "")?,
+                Action::Empty => super::replace_content(repo, tree, &path, "")?,
+                Action::KeystoreDates => {
+                    let old = tree.read_file(repo, &path, MAX_KEYSTORE)?.unwrap_or_default();
+                    if let Some(new) = keystore::dated(&old, epoch.saturating_mul(1000)) {
+                        super::replace_content(repo, tree, &path, new)?;
+                    }
+                }
                 Action::ShadowDays => {
                     let old = text(repo, tree, &path)?;
-                    super::replace_text(repo, tree, &path, &shadow(&old, epoch / 86_400))?;
+                    super::replace_content(repo, tree, &path, shadow(&old, epoch / 86_400))?;
                 }
             }
         }
