@@ -3,9 +3,11 @@
 
 usage: compare-configured.py REPO REF TREE
 
-Compares names, types, modes, owners (by name), contents, targets of links and extended attributes. TREE must be readable by
-the caller. Differences that the table below explains are counted, the others printed; any of them is exit 1.
+Compares names, types, modes, owners (by name), contents, targets of links and extended attributes. `/lib/x` and `/usr/lib/x`
+are one target: which of the two scripts find first depends on when `/usr` is merged, which mmdebstrap leaves to the package
+`usrmerge` while it installs. TREE must be readable by the caller. Differences that the table below explains are counted, the others printed; any of them is exit 1.
 """
+import glob
 import os
 import re
 import stat
@@ -27,6 +29,8 @@ EXPLAINED = [
     ("/etc/hostname", "copied from the host by mmdebstrap"),
     ("/etc/resolv.conf", "copied from the host by mmdebstrap"),
     ("/etc/ssh/ssh_host_*", "secrets that differ between devices are removed"),
+    ("/etc/ssl/private/ssl-cert-snakeoil.key", "secrets that differ between devices are removed"),
+    ("/etc/ssl/certs/ssl-cert-snakeoil.pem", "secrets that differ between devices are removed"),
     ("/etc/machine-id", "the first boot makes it; ours is empty"),
     ("/var/lib/dbus/machine-id", "the first boot makes it"),
     ("/etc/.pwd.lock", "lock files are removed"),
@@ -42,6 +46,7 @@ EXPLAINED = [
     ("/var/cache/debconf/*-old", "backups of older states are removed"),
     ("/var/log/alternatives.log", "logs with times are removed"),
     ("/var/log/bootstrap.log", "logs with times are removed"),
+    ("/var/log/fontconfig.log", "logs are removed"),
     ("/var/log/dpkg.log", "logs with times are removed"),
     ("/var/log/apt*", "left by the apt that mmdebstrap runs"),
     ("/var/lib/apt*", "left by the apt that mmdebstrap runs"),
@@ -54,6 +59,30 @@ EXPLAINED = [
 
 # Files whose lines both have in another order.
 UNORDERED = {"/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow", "/etc/subuid", "/etc/subgid", "/etc/shells", "/var/lib/dpkg/triggers/File"}
+
+
+# Top directories that a merged `/usr` has as links.
+MERGED = re.compile(r"^/usr/((?:s?bin|lib(?:32|64|x32)?)(?:/|$))")
+
+
+def diverted(root):
+    """Where diversions have moved files of the very package that diverts: mmdebstrap extracts all packages before dpkg knows
+    whose file is whose. dpkg itself never does it."""
+    database = os.path.join(root, "var/lib/dpkg")
+    with open(os.path.join(database, "diversions"), encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    owners = {}
+    for name in os.listdir(os.path.join(database, "info")):
+        if name.endswith(".list"):
+            with open(os.path.join(database, "info", name), encoding="utf-8") as file:
+                for path in file.read().splitlines():
+                    owners.setdefault(path, set()).add(name[: -len(".list")].split(":")[0])
+    found = []
+    for origin, moved, package in zip(lines[::3], lines[1::3], lines[2::3]):
+        if owners.get(origin) == {package}:
+            found.append((glob.escape(moved), "extracted before dpkg ran, then diverted by its own package"))
+            found.append((glob.escape("/usr" + moved), found[-1][1]))
+    return found
 
 
 def names(root):
@@ -88,6 +117,9 @@ def text_of(path, name, users, groups):
         return "\n".join(sorted(content.decode().splitlines()))
     if name == "/var/cache/debconf/config.dat" or name == "/var/cache/debconf/templates.dat":
         return "\n\n".join(sorted(content.decode(errors="replace").strip().split("\n\n")))
+    if name == "/etc/ssl/certs/java/cacerts":
+        # Eight bytes behind each alias are the moment of the build, the last twenty a digest.
+        return re.sub(rb"(\.pem).{8}(\0\5X\.509)", rb"\1\2", content[:-20], flags=re.DOTALL)
     if name.endswith(".pyc"):
         # Behind the magic number stands which source it is made from, by time and size or by hash (PEP 552); files of an
         # OSTree checkout are all as old as 1970.
@@ -110,7 +142,7 @@ def committed(repo, ref, directory):
         attributes = "" if xattrs in ("", "@a(ayay) []", "[]") else xattrs.replace("[byte 0x", "[0x")
         if kind == "l":
             path, target = path.split(" -> ", 1)
-            entries[path] = ("l", 0o777, owner, target, attributes)
+            entries[path] = ("l", 0o777, owner, MERGED.sub(r"/\1", target), attributes)
         elif kind == "d":
             entries[path] = ("d", mode, owner, None, attributes)
         else:
@@ -149,7 +181,7 @@ def installed(root):
         owner = (users.get(found.st_uid, str(found.st_uid)), groups.get(found.st_gid, str(found.st_gid)))
         attributes = attributes_of(path)
         if stat.S_ISLNK(found.st_mode):
-            entries[name] = ("l", 0o777, owner, os.readlink(path), attributes)
+            entries[name] = ("l", 0o777, owner, MERGED.sub(r"/\1", os.readlink(path)), attributes)
         elif stat.S_ISDIR(found.st_mode):
             entries[name] = ("d", mode, owner, None, attributes)
         elif stat.S_ISREG(found.st_mode):
@@ -168,7 +200,8 @@ def shown(entry, other):
     if entry[0] == "-" and other and other[0] == "-" and entry[3] != other[3]:
         def lines(content):
             return (content.decode(errors="replace") if isinstance(content, bytes) else content).splitlines()
-        extra = [line for line in lines(entry[3]) if line not in lines(other[3])]
+        known = set(lines(other[3]))
+        extra = [line for line in lines(entry[3]) if line not in known]
         return f"{text}, {len(entry[3])} bytes, lines only here: " + "".join(f"\n      {line[:160]}" for line in extra[:6])
     return text
 
@@ -178,8 +211,9 @@ def main():
         sys.exit(__doc__)
     with tempfile.TemporaryDirectory() as directory:
         ours = committed(sys.argv[1], sys.argv[2], os.path.join(directory, "tree"))
-    theirs = installed(sys.argv[3].rstrip("/"))
-    report(ours, theirs, EXPLAINED, shown, ("configured", "installed"))
+    root = sys.argv[3].rstrip("/")
+    theirs = installed(root)
+    report(ours, theirs, EXPLAINED + diverted(root), shown, ("configured", "installed"))
 
 
 main()
