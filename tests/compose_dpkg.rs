@@ -29,7 +29,8 @@ fn packages() -> Vec<Package> {
             .depends("old(>=0.5)|multi:any,  multi")
             .file("usr/bin/moved", 0o755, "new\n")
             .symlink("usr/share/new/link", "../old/kept")
-            .control_member("triggers", "interest /usr/share/new\ninterest-noawait new-trigger\n"),
+            .control_member("triggers", "interest /usr/share/new\ninterest-noawait new-trigger\n")
+            .control_member("conffiles", "remove-on-upgrade /etc/gone.conf\n"),
         multi(Architecture::host().deb_name()),
         multi("i386"),
     ]
@@ -100,14 +101,20 @@ fn database(root: &Path) -> BTreeMap<String, String> {
             if entry.file_type().unwrap().is_file() && !passing.contains(&name.as_str()) {
                 let mut text = std::fs::read_to_string(entry.path()).unwrap();
                 // dpkg fills the MD5 in when it configures; compose does it at once.
-                text = text.lines().map(|line| if line.starts_with(" /etc/") { line.split(' ').nth(1).unwrap() } else { line }).fold(
-                    String::new(),
-                    |mut text, line| {
+                text = text
+                    .lines()
+                    .map(|line| {
+                        if line.starts_with(" /etc/") && !line.ends_with("remove-on-upgrade") {
+                            line.split(' ').nth(1).unwrap()
+                        } else {
+                            line
+                        }
+                    })
+                    .fold(String::new(), |mut text, line| {
                         text.push_str(line);
                         text.push('\n');
                         text
-                    },
-                );
+                    });
                 found.insert(format!("{directory}/{name}"), text);
             }
         }

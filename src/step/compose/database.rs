@@ -101,7 +101,11 @@ fn conffiles(repo: &Repo, list: &str, lost: &BTreeSet<&str>, outcome: &Outcome, 
     let mut field = String::new();
     let buffer = &mut [0; 16 << 10];
     for line in list.lines() {
-        // `remove-on-upgrade /etc/x` names a file that is no longer shipped.
+        // A file that is no longer shipped has no digest, neither before nor after dpkg configures.
+        if let Some(path) = line.strip_prefix("remove-on-upgrade ") {
+            field.push_str(&format!("\n {} newconffile remove-on-upgrade", path.trim()));
+            continue;
+        }
         let Some(path) = line.trim_end().strip_prefix('/').filter(|path| !lost.contains(path)) else { continue };
         let mut place = outcome.canonical(path);
         if let Some(diversion) = outcome.diversions.iter().find(|diversion| outcome.canonical(&diversion.from) == place) {
