@@ -32,6 +32,7 @@ use crate::store::{Checksum, CommitParts, Entry, FileKind, IMAGE_FORMAT, Metadat
 use crate::util::fs::write_if_changed;
 use database::{Database, State};
 use engine::Engine;
+use normalise::{When, normalise};
 use order::{Needs, Stage, stages};
 use script::{Scripts, Unpacking};
 use std::collections::{BTreeMap, BTreeSet};
@@ -364,7 +365,7 @@ impl<'a> Run<'a> {
                 tree
             }
         };
-        normalise::normalise(repo, &mut tree, self.arguments.epoch)?;
+        normalise(repo, &mut tree, self.arguments.epoch, When::Stage)?;
         Ok((tree.write(repo)?, meta))
     }
 
@@ -445,6 +446,7 @@ fn finish(repo: &Repo, arguments: &Arguments, base: Root, root: Root, ran: &[Str
         return Err(Error::Unrecorded { names });
     }
     ids::renumber(repo, base, &mut tree, root, &arguments.ids)?;
+    normalise(repo, &mut tree, arguments.epoch, When::End)?;
     let commit = CommitParts::new(tree.write(repo)?, root.1)
         .with("pintree.architecture", Value::String(arguments.architecture.deb_name().to_owned()))
         .with("pintree.format", Value::U32(IMAGE_FORMAT))

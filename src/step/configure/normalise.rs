@@ -14,6 +14,8 @@ pub enum Action {
     Remove,
     /// A link to a file of the same directory is removed where that file is gone.
     RemoveDangling,
+    /// The file is removed at the end, and empty until then: scripts of a later stage may look whether it is there.
+    RemoveLast,
     /// The file becomes empty.
     Empty,
     /// Dates in a Java keystore become the manifest's `epoch`.
@@ -26,7 +28,7 @@ impl Action {
     /// As the documentation says it.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Remove => "removed",
+            Self::Remove | Self::RemoveLast => "removed",
             Self::RemoveDangling => "removed if its file is",
             Self::Empty => "emptied",
             Self::ShadowDays | Self::KeystoreDates => "date of `epoch`",
@@ -68,10 +70,10 @@ pub const RULES: &[Rule] = &[
     rule("etc/ssh/ssh_host_*_key.pub", Action::Remove, "The public half of such a secret."),
     rule(
         "etc/ssl/private/ssl-cert-snakeoil.key",
-        Action::Remove,
+        Action::RemoveLast,
         "A secret of the package ssl-cert that must differ between devices; a unit of the image makes it at the first boot.",
     ),
-    rule("etc/ssl/certs/ssl-cert-snakeoil.pem", Action::Remove, "The certificate to that secret."),
+    rule("etc/ssl/certs/ssl-cert-snakeoil.pem", Action::RemoveLast, "The certificate to that secret."),
     rule("etc/ssl/certs/*.0", Action::RemoveDangling, "The link to that certificate, by the digest of a host name."),
     rule("etc/ssl/certs/java/cacerts", Action::KeystoreDates, "The moment at which each certificate was taken in, and a digest of it all."),
     rule("var/lib/systemd/random-seed", Action::Remove, "Random; made at shutdown."),
@@ -107,12 +109,22 @@ pub const RULES: &[Rule] = &[
     rule("var/lib/dpkg/triggers/Unincorp", Action::Empty, "What scripts triggered has been dealt with."),
 ];
 
+/// Whether more stages may follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum When {
+    /// After any stage.
+    Stage,
+    /// After the last one.
+    End,
+}
+
 /// Applies all rules; `epoch` is in seconds.
-pub(super) fn normalise(repo: &Repo, tree: &mut Tree, epoch: u64) -> Result<(), Error> {
+pub(super) fn normalise(repo: &Repo, tree: &mut Tree, epoch: u64, when: When) -> Result<(), Error> {
     for Rule { path, action, .. } in RULES {
         for path in matching(repo, tree, path)? {
             match action {
-                Action::Remove => {
+                Action::RemoveLast if when == When::Stage => super::replace_content(repo, tree, &path, "")?,
+                Action::Remove | Action::RemoveLast => {
                     tree.remove(repo, &path)?;
                 }
                 Action::RemoveDangling => {
@@ -215,7 +227,11 @@ mod tests {
             let link = repo.write_symlink(&Metadata::root(0o777), target).unwrap();
             tree.insert_file(&repo, &format!("etc/ssl/certs/{name}"), link, Some(meta)).unwrap();
         }
-        normalise(&repo, &mut tree, 1_767_225_600).unwrap();
+        normalise(&repo, &mut tree, 1_767_225_600, When::Stage).unwrap();
+        // PostgreSQL and Dovecot use the certificate where it is there, and must find it whatever the stages are.
+        assert_eq!(tree.names(&repo, "etc/ssl/certs").unwrap(), ["1.0", "2.0", "ce275665.0", "other", "root.pem", "ssl-cert-snakeoil.pem"]);
+        assert_eq!(text(&repo, &mut tree, "etc/ssl/certs/ssl-cert-snakeoil.pem").unwrap(), "");
+        normalise(&repo, &mut tree, 1_767_225_600, When::End).unwrap();
         assert_eq!(tree.names(&repo, "etc/ssl/certs").unwrap(), ["1.0", "2.0", "other", "root.pem"]);
         assert_eq!(text(&repo, &mut tree, "etc/machine-id").unwrap(), "");
         assert_eq!(text(&repo, &mut tree, "etc/shadow").unwrap(), "root:*:20454:0:99999:7:::\nx:!::::::\n");
