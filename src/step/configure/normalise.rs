@@ -42,7 +42,7 @@ const MAX_KEYSTORE: u64 = 64 << 20;
 /// Files that vary, and what becomes of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// The path from the root; the last component may hold `*`.
+    /// The path from the root; `*` stands for any part of one component.
     pub path: &'static str,
     /// What is done.
     pub action: Action,
@@ -99,6 +99,7 @@ pub const RULES: &[Rule] = &[
     rule("var/cache/debconf/passwords.dat-old", Action::Remove, "A backup of an older state."),
     rule("var/cache/debconf/templates.dat-old", Action::Remove, "A backup of an older state."),
     rule("var/cache/man/index.db", Action::Remove, "Times of manual pages; `man` works without, mandb makes it again."),
+    rule("var/cache/man/*/index.db", Action::Remove, "The same for pages in other languages."),
     rule("var/lib/dpkg/available-old", Action::Remove, "A backup of an older state."),
     rule("var/lib/dpkg/diversions-old", Action::Remove, "A backup of an older state."),
     rule("var/lib/dpkg/statoverride-old", Action::Remove, "A backup of an older state."),
@@ -163,13 +164,20 @@ fn sibling(repo: &Repo, tree: &mut Tree, path: &str) -> Result<Option<String>, E
 
 /// Files (not directories) that the pattern names.
 fn matching(repo: &Repo, tree: &mut Tree, pattern: &str) -> Result<Vec<String>, Error> {
-    let (directory, name) = pattern.rsplit_once('/').unwrap_or(("", pattern));
-    let candidates: Vec<String> = if name.contains('*') {
-        let glob = Glob::parse(name).map_err(|_| Error::Internal { what: "a rule's pattern is malformed" })?;
-        tree.names(repo, directory)?.into_iter().filter(|name| glob.matches(name)).map(|name| format!("{directory}/{name}")).collect()
-    } else {
-        vec![pattern.to_owned()]
-    };
+    let mut candidates = vec![String::new()];
+    for component in pattern.split('/') {
+        let glob = Glob::parse(component).map_err(|_| Error::Internal { what: "a rule's pattern is malformed" })?;
+        let mut below = vec![];
+        for directory in candidates {
+            let join = |name: &str| if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") };
+            if component.contains('*') {
+                below.extend(tree.names(repo, &directory)?.iter().filter(|name| glob.matches(name)).map(|name| join(name)));
+            } else {
+                below.push(join(component));
+            }
+        }
+        candidates = below;
+    }
     let mut files = vec![];
     for path in candidates {
         if matches!(tree.get(repo, &path)?, Some(Entry::File(_))) {
@@ -215,6 +223,10 @@ mod tests {
             ("etc/ssh/sshd_config", "kept"),
             ("etc/shadow", "root:*:20123:0:99999:7:::\nx:!::::::\n"),
             ("var/log/apt/history.log", "x"),
+            ("var/cache/man/index.db", "x"),
+            ("var/cache/man/de/index.db", "x"),
+            ("var/cache/man/de/CACHEDIR.TAG", "x"),
+            ("var/cache/man/CACHEDIR.TAG", "x"),
             ("etc/ssl/certs/ssl-cert-snakeoil.pem", "x"),
             ("etc/ssl/certs/root.pem", "x"),
         ] {
@@ -237,6 +249,8 @@ mod tests {
         assert_eq!(text(&repo, &mut tree, "etc/shadow").unwrap(), "root:*:20454:0:99999:7:::\nx:!::::::\n");
         assert_eq!(tree.names(&repo, "etc/ssh").unwrap(), ["sshd_config"]);
         assert_eq!(tree.names(&repo, "var/log/apt").unwrap(), [""; 0]);
+        assert_eq!(tree.names(&repo, "var/cache/man/de").unwrap(), ["CACHEDIR.TAG"]);
+        assert_eq!(tree.names(&repo, "var/cache/man").unwrap(), ["CACHEDIR.TAG", "de"]);
         let Some(Entry::File(shadow)) = tree.get(&repo, "etc/shadow").unwrap() else { panic!("it is a file") };
         assert_eq!(repo.read_file_meta(&shadow).unwrap().metadata.gid, 42, "owners stay");
     }
