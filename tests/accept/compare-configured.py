@@ -46,11 +46,18 @@ EXPLAINED = [
     ("/var/cache/debconf/*-old", "backups of older states are removed"),
     ("/var/log/alternatives.log", "logs with times are removed"),
     ("/var/log/bootstrap.log", "logs with times are removed"),
+    ("/var/cache/man/*index.db", "a cache with times is removed"),
+    ("/var/cache/man/*/CACHEDIR.TAG", "made when the cache is updated, for which mmdebstrap has unpacked everything too early"),
     ("/var/log/fontconfig.log", "logs are removed"),
     ("/var/log/dpkg.log", "logs with times are removed"),
     ("/var/log/apt*", "left by the apt that mmdebstrap runs"),
     ("/var/lib/apt*", "left by the apt that mmdebstrap runs"),
     ("/var/cache/apt*", "left by the apt that mmdebstrap runs"),
+    ("/var/lib/ucf/*.[0-9]", "backups of older states, which depend on the order of scripts"),
+    ("/var/lib/*/global/pg_control", "a database that a script initialises has random identifiers"),
+    ("/var/lib/*/pg_stat/*", "a database that a script initialises has random identifiers"),
+    ("/var/lib/mysql/*", "a database that a script initialises has random identifiers"),
+    ("/var/lib/*/pg_wal/*", "a database that a script initialises has random identifiers"),
     ("/var/cache/ldconfig/aux-cache", "inode numbers and times"),
     ("/var/lib/systemd/random-seed", "random"),
     ("/var/lib/dpkg/available", "an empty file, which dpkg makes when it needs it"),
@@ -59,6 +66,7 @@ EXPLAINED = [
 
 # Files whose lines both have in another order.
 UNORDERED = {"/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow", "/etc/subuid", "/etc/subgid", "/etc/shells", "/var/lib/dpkg/triggers/File"}
+UNORDERED |= {"/var/lib/ucf/hashfile", "/var/lib/ucf/registry"}
 
 
 # Top directories that a merged `/usr` has as links.
@@ -213,7 +221,9 @@ def main():
         ours = committed(sys.argv[1], sys.argv[2], os.path.join(directory, "tree"))
     root = sys.argv[3].rstrip("/")
     theirs = installed(root)
-    report(ours, theirs, EXPLAINED + diverted(root), shown, ("configured", "installed"))
+    links = [path for path, entry in theirs.items() if entry[3] == "ssl-cert-snakeoil.pem"]
+    links = [(glob.escape(path), "a link to a secret that is removed, by the digest of a host name") for path in links]
+    report(ours, theirs, EXPLAINED + diverted(root) + links, shown, ("configured", "installed"))
 
 
 main()
