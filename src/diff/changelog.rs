@@ -29,7 +29,8 @@ pub fn between(text: &str, old: &str, new: &str) -> (Changelog, Vec<String>) {
             urgency: plain(heading.urgency),
             lines: vec![],
         };
-        for line in trimmed(&lines) {
+        let lines = trimmed(&lines);
+        for line in &lines {
             flaws(line, &mut ids);
             let rest = without_closes(line);
             // Nothing but a bullet or a full stop was left of the line.
@@ -42,6 +43,11 @@ pub fn between(text: &str, old: &str, new: &str) -> (Changelog, Vec<String>) {
             }
             kept += 1;
             entry.lines.push(shortened(&plain(&rest)));
+        }
+        // An entry of which no line is left is no more than a heading; thousands of them would crowd everything else out.
+        if entry.lines.is_empty() && (kept == LINES || entries.len() >= LINES) {
+            left_out += usize::from(lines.is_empty());
+            continue;
         }
         entries.push(entry);
     }
@@ -257,6 +263,19 @@ openssl (3.5.5-1) unstable; urgency=low
         assert_eq!((entries[0].lines.len(), left_out, complete), (LINES, 501 - LINES, true));
         assert!(entries[0].lines.iter().all(|line| line.chars().count() <= LINE));
         assert_eq!(ids, ["CVE-2026-0001"]);
+    }
+
+    #[test]
+    fn years_of_entries_are_bounded_too() {
+        for body in ["  * x\n  * y", ""] {
+            let entry = |version: usize| format!("a (1.{version}) x; urgency=low\n\n{body}\n\n -- A <a@b>  date\n\n");
+            let text: String = (1..=3000).rev().map(entry).collect();
+            let Changelog::Read { entries, left_out, complete } = between(&text, "1.1", "1.3000").0 else { panic!() };
+            let kept: usize = entries.iter().map(|entry| entry.lines.len().max(1)).sum();
+            let all = 2999 * if body.is_empty() { 1 } else { 2 };
+            assert_eq!((kept, left_out, complete), (LINES, all - LINES, true));
+            assert_eq!(entries[0].version, "1.3000");
+        }
     }
 
     proptest! {
