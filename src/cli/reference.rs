@@ -5,7 +5,10 @@ use std::fmt::Write as _;
 
 const CODES: [(u8, &str); 10] = [
     (0, "done"),
-    (1, "findings: a stale lockfile with `--check` or `--locked`, a failed check of `verify`, `why` of a package that is not in the image"),
+    (
+        1,
+        "findings: a stale lockfile with `--check` or `--locked`, a failed check of `verify`, `why` of a package that is not in the image, a change with `diff --exit-code`, several candidates of `bisect`, a night of `bot` in which all is held back",
+    ),
     (2, "usage, or a faulty manifest"),
     (3, "no solution, or a requested package that no repository has"),
     (4, "network, or a package that is nowhere to be found"),
@@ -69,11 +72,24 @@ fn section(text: &mut String, command: &Command, options: &str) {
     }
     for arg in arguments {
         let help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string).unwrap_or_default();
-        line(text, format_args!("| `{}` | {} |", arg.to_string().replace('|', "\\|"), help.replace('\n', " ").replace('|', "\\|")));
+        let cell = |words: &str| words.replace('\n', " ").replace('|', "\\|");
+        line(text, format_args!("| `{}` | {}{} |", cell(&spelling(arg)), cell(&help), choices(arg)));
     }
     if let Some(after) = command.get_after_help() {
         line(text, format_args!("\n```\n{after}\n```"));
     }
+}
+
+/// `-C, --directory <DIR>`
+fn spelling(arg: &Arg) -> String {
+    arg.get_short().map_or_else(|| arg.to_string(), |short| format!("-{short}, {arg}"))
+}
+
+/// What the argument may be, where that is one of few words.
+fn choices(arg: &Arg) -> String {
+    let values = if arg.get_action().takes_values() { arg.get_possible_values() } else { vec![] };
+    let words: Vec<String> = values.iter().filter(|value| !value.is_hide_set()).map(|value| format!("`{}`", value.get_name())).collect();
+    if words.is_empty() { String::new() } else { format!(": {}", words.join(", ")) }
 }
 
 fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
