@@ -401,6 +401,9 @@ impl Error {
                 Some("install the package `ca-certificates`, or name a file of trusted authorities in `SSL_CERT_FILE`".to_owned())
             }
             Self::Proxy { .. } => Some("only proxies with `http:` or `https:` are supported".to_owned()),
+            Self::Key(keys::Error::Read { .. } | keys::Error::NoCertificate { .. }) => {
+                Some("save the repository's public key there, or name another file as the manifest's `key`".to_owned())
+            }
             Self::Offline { .. } => Some("run once without `--offline`".to_owned()),
             Self::Everywhere { source, .. } => source.hint(),
             _ if self.kind() == ErrorKind::Network => Some(

@@ -47,6 +47,18 @@ fn refuses_another_key() {
 }
 
 #[test]
+fn says_what_to_do_about_a_key_file_that_is_missing() {
+    needs!();
+    let project = project(&Archive::new(&[universe::one("1.0")]));
+    std::fs::remove_file(project.path("keys/archive.asc")).unwrap();
+    project.run(&["lock"]).exits(2).says(&[
+        "cannot read key file `",
+        "keys/archive.asc`",
+        "hint: save the repository's public key there, or name another file as the manifest's `key`",
+    ]);
+}
+
+#[test]
 fn refuses_what_has_expired() {
     needs!();
     let archive = Archive::new(&[]);
