@@ -13,7 +13,7 @@ SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 missing = $(strip $(foreach t,$(1),$(if $(shell command -v $(firstword $(subst :, ,$(t)))),,$(lastword $(subst :, ,$(t))))))
 MODULES = $(shell pkg-config --exists ostree-1 2>/dev/null || echo libostree-dev) $(shell python3 -c 'import yaml' 2>/dev/null || echo python3-yaml)
 
-.PHONY: setup bench-setup build demo test check fuzz bench accept-1 accept-2 accept-3 lints clean
+.PHONY: setup bench-setup build demo test check fuzz bench accept-compose accept-image accept-review lints clean
 
 setup:
 	@packages="$(call missing,$(TOOLS)) $(MODULES)"; \
@@ -71,14 +71,14 @@ bench: build bench-setup
 	benches/peers.sh
 	benches/sealed.sh
 
-accept-1: build bench-setup
-	tests/accept/accept-1.sh
+accept-compose: build bench-setup
+	tests/accept/accept-compose.sh
 
-accept-2: build bench-setup
-	tests/accept/accept-2.sh
+accept-image: build bench-setup
+	tests/accept/accept-image.sh
 
-accept-3: build bench-setup
-	tests/accept/accept-3.sh
+accept-review: build bench-setup
+	tests/accept/accept-review.sh
 
 clean:
 	rm -rf _build
