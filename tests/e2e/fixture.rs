@@ -180,7 +180,7 @@ impl Project {
     }
 
     pub fn pintree(&self, arguments: &[&str]) -> Command {
-        let mut command = self.command(env!("CARGO_BIN_EXE_pintree"));
+        let mut command = self.command(&program());
         command.args(arguments);
         command
     }
@@ -246,6 +246,11 @@ impl Project {
         self.ostree(&["checkout", "-U", reference, target.to_str().unwrap()]);
         target
     }
+}
+
+/// The program under test: that of this build, or the one that `PINTREE_PROGRAM` names.
+pub fn program() -> String {
+    std::env::var("PINTREE_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_pintree").to_owned())
 }
 
 /// Calls `visit` for every file below `directory`, if that is there.

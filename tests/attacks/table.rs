@@ -1,0 +1,128 @@
+//! How rows are chosen, run and judged.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::sync::Mutex;
+
+/// How many rows run at once.
+const PARALLEL: usize = 3;
+
+/// What came of an attack, or of its twin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The attack did no harm; the twin did what its user wants. With the figure or message that shows it.
+    Held(String),
+    /// The attack worked, or the twin failed.
+    Broke(String),
+    /// This host cannot run it.
+    Skipped(String),
+}
+
+/// One attack with its twin.
+pub struct Row {
+    /// Its name, unique in the table.
+    pub name: &'static str,
+    /// What stops it. Rows of one guard are variations; `make test` runs the first of them.
+    pub guard: &'static str,
+    /// Plays the attack.
+    pub attack: fn() -> Verdict,
+    /// Does the honest thing that looks most like it.
+    pub twin: fn() -> Verdict,
+}
+
+/// A row whose effect is accepted on purpose, with the reason.
+pub struct Accepted {
+    pub name: &'static str,
+    pub reason: &'static str,
+}
+
+impl Verdict {
+    /// `Held` if `condition` is true.
+    pub fn of(condition: bool, figure: impl Into<String>) -> Self {
+        if condition { Self::Held(figure.into()) } else { Self::Broke(figure.into()) }
+    }
+}
+
+/// Runs the rows that this run asks for, prints what came of each, and fails unless all of them held.
+///
+/// With `PINTREE_ATTACKS_REPORT=FILE` the lines are appended to that file as well and nothing fails: for builds of which
+/// some rows are known to break.
+pub fn run(table: &str, rows: &[Row], accepted: &[Accepted]) {
+    let names: BTreeSet<_> = rows.iter().map(|row| row.name).collect();
+    assert_eq!(names.len(), rows.len(), "two rows of table `{table}` have the same name");
+    let wanted: Vec<&Row> = chosen(rows);
+    let lines = Mutex::new(vec![]);
+    let next = Mutex::new(wanted.iter().enumerate());
+    let take = || next.lock().unwrap().next();
+    std::thread::scope(|scope| {
+        for _ in 0..PARALLEL.min(wanted.len()) {
+            scope.spawn(|| {
+                while let Some((index, row)) = take() {
+                    let done = (index, *row, played(row.attack), played(row.twin));
+                    lines.lock().unwrap().push(done);
+                }
+            });
+        }
+    });
+    let mut lines = lines.into_inner().unwrap();
+    lines.sort_by_key(|(index, ..)| *index);
+    let results: Vec<_> = lines.into_iter().map(|(_, row, attack, twin)| (row.name, row.guard, attack, twin)).collect();
+    judge(table, &results, accepted);
+}
+
+/// The rows that this run asks for.
+pub fn chosen(rows: &[Row]) -> Vec<&Row> {
+    let mut guards = BTreeSet::new();
+    match std::env::var("PINTREE_ATTACKS").ok().as_deref() {
+        Some("all") => rows.iter().collect(),
+        Some(names) => rows.iter().filter(|row| names.split(',').any(|name| name == row.name)).collect(),
+        None => rows.iter().filter(|row| guards.insert(row.guard)).collect(),
+    }
+}
+
+/// Tells whether this run is of every row.
+pub fn is_whole() -> bool {
+    std::env::var("PINTREE_ATTACKS").is_ok_and(|rows| rows == "all")
+}
+
+/// Prints one line for each result and fails unless all held; for tables that play several rows in one go.
+pub fn judge(table: &str, results: &[(&str, &str, Verdict, Verdict)], accepted: &[Accepted]) {
+    let mut text = String::new();
+    let mut broken = vec![];
+    for (name, guard, attack, twin) in results {
+        for (side, verdict) in [("attack", attack), ("twin", twin)] {
+            let (word, figure) = match verdict {
+                Verdict::Held(figure) => ("held", figure),
+                Verdict::Broke(figure) => ("BROKE", figure),
+                Verdict::Skipped(figure) => ("skipped", figure),
+            };
+            let figure: String = figure.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
+            writeln!(text, "{table}\t{name}\t{guard}\t{side}\t{word}\t{figure}").unwrap();
+            match verdict {
+                Verdict::Held(_) => {}
+                Verdict::Skipped(reason) => crate::fixture::skip(&format!("{table}/{name}: {reason}")),
+                Verdict::Broke(_) => broken.push(format!("{table}/{name} ({side}, guard {guard}): {figure}")),
+            }
+        }
+    }
+    for row in accepted {
+        writeln!(text, "{table}\t{}\t-\taccepted\t-\t{}", row.name, row.reason).unwrap();
+    }
+    eprint!("{text}");
+    match std::env::var_os("PINTREE_ATTACKS_REPORT") {
+        Some(path) => {
+            use std::io::Write as _;
+            let mut file = std::fs::File::options().create(true).append(true).open(path).unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+        }
+        None => assert!(broken.is_empty(), "{} of table `{table}` broke:\n{}", broken.len(), broken.join("\n")),
+    }
+}
+
+/// Runs one side of a row; a panic of the fixture means that what should work does not.
+fn played(side: fn() -> Verdict) -> Verdict {
+    std::panic::catch_unwind(side).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        Verdict::Broke(format!("panicked: {}", text.unwrap_or_default()))
+    })
+}
