@@ -1,9 +1,10 @@
 //! Entering the namespaces, and choosing how owners are kept.
 
 use super::error::{Error, Lack};
+use super::given::Given;
 use super::idmap::{self, Extent};
 use super::sys::{self, Fork};
-use super::{OWNERSHIP, Options, Ownership, Sandbox, emulator, record};
+use super::{OWNERSHIP, Options, Ownership, Sandbox, emulator, forbidden, record};
 use rustix::fs::Mode;
 use rustix::mount::{MountPropagationFlags, mount_change};
 use rustix::process::{Signal, WaitOptions, getegid, geteuid};
@@ -47,6 +48,11 @@ impl Sandbox {
         if threads != 1 {
             return Err(Error::Threads { threads });
         }
+        if forbidden::program().is_none() {
+            return Err(forbidden::lack().into());
+        }
+        // Keys of the caller's session are for the caller's programs.
+        sys::join_session_keyring();
         // A parent that ignores its children hands that on, and then nobody could be waited for.
         sys::hear_of_children();
         let wanted = wanted(options)?;
@@ -78,7 +84,7 @@ impl Sandbox {
         rustix::process::umask(Mode::WGRP | Mode::WOTH);
         let (emulators, registry) = emulator::prepare(&options.architectures, ownership)?;
         let table = record::Table::new().map_err(|error| Error::io("record owners in", "memory", error))?;
-        Ok(Self { ownership, emulators, _registry: registry, table: RefCell::new(table) })
+        Ok(Self { ownership, emulators, _registry: registry, given: Given::find(), table: RefCell::new(table) })
     }
 }
 

@@ -2,19 +2,24 @@
 //!
 //! Everything here runs in a forked child. Nothing is allocated before the recorder's work begins; whatever needs memory was
 //! made before.
+//!
+//! The child is a copy of the caller and never becomes another program, so its memory belongs to the namespace of the host: no
+//! capability in the sandbox lets a program look into it. It closes what it does not need, overwrites the caller's arguments and
+//! environment, and the tree's `/proc` does not show it.
 
-use super::Limits;
+use super::bpf::Instruction;
+use super::given::Given;
 use super::record::{self, Recorder, Table};
-use super::root::new_mount;
 use super::sys::{self, Fork, Words};
+use super::{Limits, forbidden, guarded, processes};
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{CWD, Mode};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::mount::{MoveMountFlags, UnmountFlags, move_mount, unmount};
+use rustix::mount::{UnmountFlags, unmount};
 use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, Resource, Rlimit, Signal, WaitOptions, pidfd_getfd};
 use std::ffi::CString;
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 /// All that process 1 needs to know.
 pub(super) struct Plan<'a> {
@@ -34,6 +39,10 @@ pub(super) struct Plan<'a> {
     pub(super) report: OwnedFd,
     /// Ends when the parent does.
     pub(super) start: OwnedFd,
+    /// Where the caller's arguments and environment lie.
+    pub(super) given: Given,
+    /// The filter of what programs may not do.
+    pub(super) forbidden: Vec<Instruction>,
     /// With what process 1 records owners, if it does.
     pub(super) record: Option<Record<'a>>,
 }
@@ -41,7 +50,7 @@ pub(super) struct Plan<'a> {
 /// What a recorder needs.
 pub(super) struct Record<'a> {
     /// The filter that hands it the calls.
-    pub(super) program: Vec<libc::sock_filter>,
+    pub(super) program: Vec<Instruction>,
     pub(super) table: &'a mut Table,
     pub(super) upper: &'a OwnedFd,
     pub(super) lower: &'a OwnedFd,
@@ -51,25 +60,39 @@ pub(super) struct Record<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Stage {
-    Host = 1,
+    Hide = 1,
+    Host,
     Proc,
     Root,
     Limits,
     Fork,
     Record,
     Directory,
+    Forbid,
     Exec,
     /// Nothing failed; the number is the program's wait status.
     Ended,
 }
 
 impl Stage {
-    const ALL: [Self; 9] =
-        [Self::Host, Self::Proc, Self::Root, Self::Limits, Self::Fork, Self::Record, Self::Directory, Self::Exec, Self::Ended];
+    const ALL: [Self; 11] = [
+        Self::Hide,
+        Self::Host,
+        Self::Proc,
+        Self::Root,
+        Self::Limits,
+        Self::Fork,
+        Self::Record,
+        Self::Directory,
+        Self::Forbid,
+        Self::Exec,
+        Self::Ended,
+    ];
 
     /// What is being done, as a verb phrase.
     pub(super) fn doing(self) -> &'static str {
         match self {
+            Self::Hide => "hide the caller",
             Self::Host => "set the host name",
             Self::Proc => "mount `/proc`",
             Self::Root => "change the root directory",
@@ -77,6 +100,7 @@ impl Stage {
             Self::Fork => "start a process",
             Self::Record => "record owners",
             Self::Directory => "change the directory",
+            Self::Forbid => "forbid system calls",
             Self::Exec | Self::Ended => "run",
         }
     }
@@ -98,10 +122,8 @@ pub(super) fn parse(bytes: &[u8]) -> Option<(Stage, i32)> {
     Some((stage, i32::from_ne_bytes([a, b, c, d])))
 }
 
-/// Lives as process 1 of a new process namespace, in a mount namespace that is a copy of the parent's. `foreign` are the
-/// parent's ends of the pipes.
-pub(super) fn live(plan: &mut Plan<'_>, foreign: [i32; 3]) -> ! {
-    foreign.into_iter().for_each(sys::close);
+/// Lives as process 1 of a new process namespace, in a mount namespace that is a copy of the parent's.
+pub(super) fn live(plan: &mut Plan<'_>) -> ! {
     if let Err((stage, error)) = try_live(plan) {
         tell(plan, stage, error.raw_os_error());
     }
@@ -121,27 +143,53 @@ fn try_live(plan: &mut Plan<'_>) -> Result<(), (Stage, Errno)> {
     if !matches!(rustix::io::read(&plan.start, &mut [0]), Ok(1)) {
         return Ok(());
     }
+    hide(plan).map_err(at(Stage::Hide))?;
     sys::reset_signals();
     rustix::system::sethostname(b"localhost").map_err(at(Stage::Host))?;
     // The kernel wants to see a whole `/proc` when it makes one, so this comes before the old root goes.
-    let processes = new_mount("proc", &[]).map_err(at(Stage::Proc))?;
+    let processes = processes::new().map_err(at(Stage::Proc))?;
     rustix::process::chdir(&*plan.root).map_err(at(Stage::Root))?;
     rustix::process::pivot_root(c".", c".").map_err(at(Stage::Root))?;
     // The old root now lies over the new one; with it go all paths of the host.
     unmount(c".", UnmountFlags::DETACH).map_err(at(Stage::Root))?;
     rustix::process::chdir(c"/").map_err(at(Stage::Root))?;
-    move_mount(&processes, c"", CWD, c"/proc", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH).map_err(at(Stage::Proc))?;
+    let whole = processes::lay(&processes).map_err(at(Stage::Proc))?;
     drop(processes);
     set_limits(&plan.limits).map_err(at(Stage::Limits))?;
     rustix::process::umask(Mode::WGRP | Mode::WOTH);
     match plan.record.take() {
         None => {
+            drop(whole);
             let program = fork(|| start(plan))?;
             wait(plan, program);
             Ok(())
         }
-        Some(record) => try_record(plan, record),
+        Some(record) => try_record(plan, record, whole),
     }
+}
+
+/// Leaves of the caller only what process 1 needs.
+fn hide(plan: &Plan<'_>) -> Result<(), Errno> {
+    quieten()?;
+    let mut kept = [-1, -1, -1, -1, -1, -1, -1, 0, 1, 2];
+    let own = [&plan.input, &plan.output, &plan.report, &plan.start].map(AsRawFd::as_raw_fd);
+    kept[..4].copy_from_slice(&own);
+    if let Some(record) = &plan.record {
+        kept[4..7].copy_from_slice(&[record.upper.as_raw_fd(), record.lower.as_raw_fd(), record.table.descriptor()]);
+    }
+    sys::close_all_but(&mut kept)?;
+    plan.given.forget();
+    sys::join_session_keyring();
+    // A recorder must look into its child once, which is a copy of it until it becomes the program.
+    if plan.record.is_none() { sys::let_others_look(false) } else { Ok(()) }
+}
+
+/// Puts nothing in the place of the standard descriptors, so that no other gets their numbers.
+fn quieten() -> Result<(), Errno> {
+    let null = rustix::fs::open(c"/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stdout(&null)?;
+    rustix::stdio::dup2_stderr(&null)
 }
 
 fn fork(child: impl FnOnce()) -> Result<Pid, (Stage, Errno)> {
@@ -160,7 +208,7 @@ fn number_of(error: &std::io::Error) -> Errno {
 }
 
 /// Starts the program under the filter and answers its calls until it ends.
-fn try_record(plan: &Plan<'_>, record: Record<'_>) -> Result<(), (Stage, Errno)> {
+fn try_record(plan: &Plan<'_>, record: Record<'_>, processes: OwnedFd) -> Result<(), (Stage, Errno)> {
     let at = |error: Errno| (Stage::Record, error);
     let children = sys::catch_children().map_err(|error| at(number_of(&error)))?;
     let pipe = || rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(at);
@@ -188,7 +236,10 @@ fn try_record(plan: &Plan<'_>, record: Record<'_>) -> Result<(), (Stage, Errno)>
     }
     let process = rustix::process::pidfd_open(program, PidfdFlags::empty()).map_err(at)?;
     let listener = pidfd_getfd(&process, i32::from_ne_bytes(number), PidfdGetfdFlags::empty()).map_err(at)?;
-    let recorder = Recorder::new(listener, record.table, record.upper, record.lower).map_err(at)?;
+    drop(process);
+    let recorder = Recorder::new(listener, processes, record.table, record.upper, record.lower).map_err(at)?;
+    // The program has not started yet, so nobody could have looked before.
+    sys::let_others_look(false).map_err(at)?;
     rustix::io::write(&taken_writer, b"x").map_err(at)?;
     answer(plan, program, recorder, &children).map_err(at)
 }
@@ -249,10 +300,16 @@ fn start(plan: &Plan<'_>) -> ! {
     if let Err(error) = rustix::process::chdir(&*plan.directory) {
         fail(Stage::Directory, error);
     }
+    if let Err(error) = forbidden::forbid(&plan.forbidden) {
+        fail(Stage::Forbid, error);
+    }
     let mut last = Errno::NOENT;
     for program in &plan.programs {
-        let error = sys::exec(program, &plan.arguments, &plan.environment);
-        match Errno::from_io_error(&error).unwrap_or(Errno::IO) {
+        let error = match guarded::check(program) {
+            Ok(()) => Errno::from_io_error(&sys::exec(program, &plan.arguments, &plan.environment)).unwrap_or(Errno::IO),
+            Err(error) => error,
+        };
+        match error {
             // As a shell does: a file that may not be run does not end the search, and is told of if none is found.
             Errno::NOENT | Errno::NOTDIR => {}
             Errno::ACCESS => last = Errno::ACCESS,
@@ -264,7 +321,9 @@ fn start(plan: &Plan<'_>) -> ! {
 
 /// Waits for the program, and for orphans until then.
 fn wait(plan: &Plan<'_>, program: Pid) {
-    sys::close(plan.input.as_fd().as_raw_fd());
+    for fd in [&plan.input, &plan.start] {
+        sys::close(fd.as_raw_fd());
+    }
     loop {
         match rustix::process::wait(WaitOptions::empty()) {
             Ok(Some((pid, status))) if pid == program => {

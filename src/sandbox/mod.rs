@@ -10,14 +10,19 @@
 
 #![allow(unsafe_code, reason = "fork, clone and exec have no safe wrapper; each use says why it is sound")]
 
+mod bpf;
 mod changes;
 mod emulator;
 mod enter;
 mod error;
+mod forbidden;
+mod given;
+mod guarded;
 mod idmap;
 mod init;
 mod owner;
 mod probe;
+mod processes;
 mod record;
 mod remove;
 mod root;
@@ -140,6 +145,8 @@ pub struct Sandbox {
     emulators: Vec<Emulator>,
     /// Emulators are registered as long as somebody holds the file system they are registered in.
     _registry: Option<OwnedFd>,
+    /// What the caller must not hand on.
+    given: given::Given,
     /// Owners of files that cannot carry them themselves.
     table: RefCell<record::Table>,
 }

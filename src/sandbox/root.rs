@@ -1,7 +1,7 @@
 //! A tree with a writable layer over it, and its files.
 
 use super::error::{Error, Lack};
-use super::sys::c_string;
+use super::sys::{MountIs, c_string, set_mount};
 use super::{Ownership, Sandbox, owner};
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, ResolveFlags, Uid, XattrFlags};
 use rustix::io::Errno;
@@ -12,7 +12,7 @@ use rustix::mount::{
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// The directories that an overlay is made of. All exist. `upper` is empty, or has what was written over the same `lower`
@@ -83,6 +83,7 @@ impl Sandbox {
         };
         // What is half written after a crash is thrown away, so nothing needs to wait for the disk.
         try_mount(format!("{options},volatile")).or_else(|_| try_mount(options))?;
+        let (upper, lower) = (apart(&upper, layers.upper)?, apart(&lower, layers.lower)?);
         let mut root = Root { directory: open(&path)?, path, upper, lower, made: vec![], mounted: true };
         if rustix::fs::statvfs(&root.path).is_ok_and(|stat| stat.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY)) {
             return Err(unmountable(layers.upper, Errno::ROFS));
@@ -90,6 +91,13 @@ impl Sandbox {
         root.furnish()?;
         Ok(root)
     }
+}
+
+/// A directory as the top of a tree that lies nowhere: nothing is above it, and nothing can be written to it. Recorders hold it.
+fn apart(directory: &OwnedFd, path: &Path) -> Result<OwnedFd, Error> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+    let taken = open_tree(directory, "", flags).and_then(|tree| set_mount(tree.as_fd(), &MountIs::ReadOnly).map(|()| tree));
+    taken.map_err(|error| Error::io("take apart", path, error))
 }
 
 /// The merged tree's top directory is the upper one, so that gets the lower one's mode and owner, and nothing that it

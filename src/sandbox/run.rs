@@ -1,9 +1,9 @@
 //! Running one program in a root.
 
-use super::error::{Error, Lack};
+use super::error::Error;
 use super::init::{self, Plan, REPORT, Record, Stage};
 use super::sys::{self, Words, c_string};
-use super::{Command, Ended, Ownership, Root, Sandbox, record};
+use super::{Command, Ended, Ownership, Root, Sandbox, forbidden, processes, record};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::MemfdFlags;
 use rustix::io::Errno;
@@ -12,11 +12,11 @@ use rustix::process::{Pid, Signal, WaitOptions};
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::Instant;
 
 /// What each program gets for itself; the rest it shares with the process that entered the sandbox.
-const NAMESPACES: libc::c_int = libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
+const NAMESPACES: libc::c_int = libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS | libc::CLONE_NEWCGROUP;
 
 impl Sandbox {
     /// Runs a program and gives `output` what it writes to standard output and standard error, as it comes.
@@ -52,11 +52,12 @@ impl Sandbox {
             output: output_writer,
             report: report_writer,
             start: start_reader,
+            given: self.given.clone(),
+            forbidden: forbidden::program().ok_or_else(forbidden::lack)?,
             record,
         };
-        let ours = [output_reader.as_raw_fd(), report_reader.as_raw_fd(), start_writer.as_raw_fd()];
         let forked = sys::fork_into(NAMESPACES).map_err(|error| surroundings(command, "start a process", error))?;
-        let Some((pid, process)) = forked else { init::live(&mut plan, ours) };
+        let Some((pid, process)) = forked else { init::live(&mut plan) };
         // From here on its ends of the pipes are open only there.
         drop(plan);
         let mut child = Child { pid, process, waited: false };
@@ -71,6 +72,26 @@ impl Sandbox {
             return Ok(Ended::TimedOut);
         }
         verdict(command, init::parse(&report))
+    }
+}
+
+impl Sandbox {
+    /// Tries whether a program would get a `/proc`.
+    pub(super) fn try_processes(&self) -> Result<(), Error> {
+        let failed = |error: io::Error| Error::io("start a process in", "/proc/self/ns/pid", error);
+        let Some((pid, process)) = sys::fork_into(NAMESPACES).map_err(failed)? else {
+            sys::exit(processes::new().err().map_or(0, Errno::raw_os_error));
+        };
+        let mut child = Child { pid, process, waited: false };
+        let status = rustix::io::retry_on_intr(|| rustix::process::waitpid(Some(pid), WaitOptions::empty()));
+        child.waited = true;
+        let status = status.map_err(|error| failed(error.into()))?.and_then(|(_, status)| status.exit_status());
+        match status.map(Errno::from_raw_os_error) {
+            Some(error) if error.raw_os_error() == 0 => Ok(()),
+            Some(error @ (Errno::PERM | Errno::ACCESS)) => Err(processes::lack().because(error).into()),
+            Some(error) => Err(Error::io("mount", "/proc", error)),
+            None => Err(Error::Killed { program: "a process".into() }),
+        }
     }
 }
 
@@ -142,7 +163,7 @@ fn verdict(command: &Command<'_>, report: Option<(Stage, i32)>) -> Result<Ended,
         Some((Stage::Exec, number)) => Err(Error::Start { program: program(), source: io::Error::from_raw_os_error(number) }),
         Some((Stage::Proc, number)) if matches!(Errno::from_raw_os_error(number), Errno::PERM | Errno::ACCESS) => {
             let error = io::Error::from_raw_os_error(number);
-            Err(Lack::new("this host does not let its users mount `/proc`", super::enter::container_options()).because(error).into())
+            Err(processes::lack().because(error).into())
         }
         Some((stage, number)) => Err(surroundings(command, stage.doing(), io::Error::from_raw_os_error(number))),
         None => Err(Error::Killed { program: program() }),

@@ -1,10 +1,12 @@
 //! System calls that have no safe wrapper, each in the smallest form that is sound.
 
 use super::error::Error;
+use rustix::fs::{FileType, OFlags};
+use rustix::io::Errno;
 use rustix::process::Pid;
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 
 /// Which side of a fork the caller is on.
 pub(super) enum Fork {
@@ -180,4 +182,76 @@ pub(super) fn user_name(uid: u32) -> Option<String> {
         }
         Some(CStr::from_ptr((*entry).pw_name).to_string_lossy().into_owned())
     }
+}
+
+fn done(result: impl Into<i64>) -> Result<(), Errno> {
+    if result.into() < 0 { Err(Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::IO)) } else { Ok(()) }
+}
+
+/// Sets whether processes with the same ids may look into this one and see its memory, descriptors and environment. What may
+/// not be looked into is open only to who has the right to in the namespace where it became a program.
+pub(super) fn let_others_look(may: bool) -> Result<(), Errno> {
+    // SAFETY: takes numbers only.
+    done(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, libc::c_ulong::from(may), 0, 0, 0) })
+}
+
+/// Closes every descriptor but those given.
+pub(super) fn close_all_but(kept: &mut [RawFd]) -> Result<(), Errno> {
+    kept.sort_unstable();
+    let mut first = 0;
+    for fd in kept.iter().filter_map(|fd| u32::try_from(*fd).ok()).chain([u32::MAX]) {
+        if first < fd {
+            // SAFETY: called in a child that never returns to the code that owns its copies of the descriptors.
+            done(unsafe { libc::close_range(first, fd - 1, 0) })?;
+        }
+        first = fd.saturating_add(1);
+    }
+    Ok(())
+}
+
+/// Gives this process a session keyring of its own, empty and without a name.
+pub(super) fn join_session_keyring() {
+    const JOIN: libc::c_ulong = 1;
+    // SAFETY: takes a number and no name. Kernels without keys refuse it, and containers may; then programs have no way to
+    // keys either, because a sandbox does not let them make such calls.
+    let _unheard = unsafe { libc::syscall(libc::SYS_keyctl, JOIN, std::ptr::null::<libc::c_char>()) };
+}
+
+/// How a mount is to be, for [`set_mount`].
+pub(super) enum MountIs {
+    /// Nothing can be written to it, run or opened as a device.
+    ReadOnly,
+    /// Nothing can be written to it.
+    Unwritable,
+    /// Owners are shown as this user namespace, given by its file, has them.
+    OwnedAsIn(RawFd),
+}
+
+/// Changes a mount that is not in use yet.
+pub(super) fn set_mount(mount: BorrowedFd<'_>, is: &MountIs) -> Result<(), Errno> {
+    let (set, namespace) = match is {
+        MountIs::ReadOnly => (libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC, 0),
+        MountIs::Unwritable => (libc::MOUNT_ATTR_RDONLY, 0),
+        MountIs::OwnedAsIn(namespace) => (libc::MOUNT_ATTR_IDMAP, u64::try_from(*namespace).map_err(|_| Errno::BADF)?),
+    };
+    let attributes = libc::mount_attr { attr_set: set, attr_clr: 0, propagation: 0, userns_fd: namespace };
+    let (path, flags, size) = (c"".as_ptr(), libc::AT_EMPTY_PATH, size_of::<libc::mount_attr>());
+    // SAFETY: the kernel reads an empty string and one `mount_attr`, which outlive the call.
+    done(unsafe { libc::syscall(libc::SYS_mount_setattr, mount.as_raw_fd(), path, flags, &raw const attributes, size) })
+}
+
+/// How a directory is open, and its device and inode; `None` if the descriptor is of something else.
+pub(super) fn directory(number: RawFd) -> Option<(OFlags, (u64, u64))> {
+    // SAFETY: only asked about during the call; the process has one thread, which closes nothing meanwhile.
+    let fd = unsafe { BorrowedFd::borrow_raw(number) };
+    let stat = rustix::fs::fstat(fd).ok()?;
+    let is_directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+    let flags = rustix::fs::fcntl_getfl(fd).ok().filter(|_| is_directory)?;
+    Some((flags & OFlags::PATH, (stat.st_dev, stat.st_ino)))
+}
+
+/// Lets a descriptor stand for what another one does.
+pub(super) fn replace(number: RawFd, by: &OwnedFd) -> Result<(), Errno> {
+    // SAFETY: whoever owns the descriptor still owns one of the same directory.
+    done(unsafe { libc::dup3(by.as_raw_fd(), number, libc::O_CLOEXEC) })
 }

@@ -1,5 +1,6 @@
 //! Which system calls the recorder is asked about.
 
+use super::super::bpf::{self, Instruction};
 use rustix::io::Errno;
 use std::os::fd::{FromRawFd as _, OwnedFd};
 
@@ -74,88 +75,52 @@ const IF_CREATING: &[(libc::c_long, u32)] = &[
 /// What `prctl` is asked to do if it concerns identities.
 const KEEPING: &[libc::c_int] = &[libc::PR_SET_KEEPCAPS];
 
-/// Calls that would pass the filter by. Programs have older ways for when a kernel does not know them: `io_uring_setup`,
-/// and the extended attribute calls that take a directory (`setxattrat` and those after it).
-const UNKNOWN: &[libc::c_long] = &[libc::SYS_io_uring_setup, 463, 464, 465, 466];
+/// Calls that would pass the filter by: the extended attribute calls that take a directory (`setxattrat` and those after it).
+/// Programs have older ways for when a kernel does not know them.
+const UNKNOWN: &[libc::c_long] = &[463, 464, 465, 466];
 
 /// The flags with which an open may create a file.
 pub(super) const CREATING: libc::c_int = libc::O_CREAT | (libc::O_TMPFILE & !libc::O_DIRECTORY);
-
-#[cfg(target_arch = "x86_64")]
-const ARCHITECTURE: Option<u32> = Some(0xc000_003e);
-#[cfg(target_arch = "aarch64")]
-const ARCHITECTURE: Option<u32> = Some(0xc000_00b7);
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-const ARCHITECTURE: Option<u32> = None;
-
-/// x86-64 has a second set of calls, from this number on, that nobody uses.
-const X32: u32 = 0x4000_0000;
-
-/// Where `seccomp_data` has the call's number, the machine, and the low half of its first argument.
-const NUMBER: u32 = 0;
-const MACHINE: u32 = 4;
-const ARGUMENTS: u32 = 16;
 
 /// Tells whether this machine's calls are known and this kernel hands them to a listener.
 pub(in super::super) fn available() -> bool {
     let action = libc::SECCOMP_RET_USER_NOTIF;
     // SAFETY: the kernel reads one u32.
     let known = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_GET_ACTION_AVAIL, 0, &raw const action) } == 0;
-    known && ARCHITECTURE.is_some()
+    known && bpf::HOST.is_some()
 }
 
 /// The filter, made before the fork.
-pub(in super::super) fn program() -> Vec<libc::sock_filter> {
-    let statement = |code: u32, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf: 0, k };
-    let jump = |code: u32, k: u32, jt: u8, jf: u8| libc::sock_filter { code: code as u16, jt, jf, k };
-    let load = |at: u32| statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, at);
-    let give = |action: u32| statement(libc::BPF_RET | libc::BPF_K, action);
-    let equal = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
-    let unknown = || give(libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32);
+pub(in super::super) fn program() -> Vec<Instruction> {
     let number = |call: &libc::c_long| u32::try_from(*call).expect("call numbers are small");
-    let mut program = vec![load(MACHINE), jump(equal, ARCHITECTURE.unwrap_or_default(), 1, 0), unknown(), load(NUMBER)];
-    program.extend([jump(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, X32, 0, 1), unknown()]);
+    let (ask, unknown) = (bpf::give(libc::SECCOMP_RET_USER_NOTIF), bpf::fail(Errno::NOSYS));
+    let mut program = vec![bpf::machine(), bpf::equal(bpf::HOST.unwrap_or_default(), 1, 0), unknown, bpf::number()];
+    program.extend([bpf::at_least(bpf::X32, 0, 1), unknown]);
     for call in UNKNOWN {
-        program.extend([jump(equal, number(call), 0, 1), unknown()]);
+        program.extend([bpf::equal(number(call), 0, 1), unknown]);
     }
     for call in ALWAYS {
-        program.extend([jump(equal, number(call), 0, 1), give(libc::SECCOMP_RET_USER_NOTIF)]);
+        program.extend([bpf::equal(number(call), 0, 1), ask]);
     }
     for (call, argument) in IF_CREATING {
-        let creating = jump(libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K, CREATING as u32, 0, 1);
-        let flags = load(ARGUMENTS + 8 * argument);
-        program.extend([
-            jump(equal, number(call), 0, 4),
-            flags,
-            creating,
-            give(libc::SECCOMP_RET_USER_NOTIF),
-            give(libc::SECCOMP_RET_ALLOW),
-        ]);
+        let flags = [bpf::argument(*argument), bpf::any_of(CREATING as u32, 0, 1), ask, bpf::allow()];
+        program.push(bpf::equal(number(call), 0, 4));
+        program.extend(flags);
     }
-    program.extend([jump(equal, number(&libc::SYS_prctl), 1, 0), give(libc::SECCOMP_RET_ALLOW), load(ARGUMENTS)]);
+    program.extend([bpf::equal(number(&libc::SYS_prctl), 1, 0), bpf::allow(), bpf::argument(0)]);
     for what in KEEPING {
-        program.extend([jump(equal, *what as u32, 0, 1), give(libc::SECCOMP_RET_USER_NOTIF)]);
+        program.extend([bpf::equal(*what as u32, 0, 1), ask]);
     }
-    program.push(give(libc::SECCOMP_RET_ALLOW));
+    program.push(bpf::allow());
     program
 }
 
 /// Puts this process and all that it starts under the filter; gives the listener.
-pub(in super::super) fn install(program: &[libc::sock_filter]) -> Result<OwnedFd, Errno> {
-    let length = u16::try_from(program.len()).map_err(|_| Errno::INVAL)?;
-    let filter = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
-    let set = |flags: libc::c_ulong| {
-        // SAFETY: the kernel reads the program, which outlives the call, and writes nothing.
-        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const filter) }
-    };
+pub(in super::super) fn install(program: &[Instruction]) -> Result<OwnedFd, Errno> {
     // Since 5.19 a signal does not interrupt a call that is being answered, which could then be done twice.
-    let mut listener = set(libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
-    if listener < 0 {
-        listener = set(libc::SECCOMP_FILTER_FLAG_NEW_LISTENER);
-    }
-    match i32::try_from(listener) {
-        // SAFETY: the kernel just made this descriptor for us, and nobody else knows it.
-        Ok(listener) if listener >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(listener) }),
-        _ => Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL)),
-    }
+    let listener = bpf::install(program, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)
+        .or_else(|_| bpf::install(program, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER))?;
+    let listener = i32::try_from(listener).map_err(|_| Errno::INVAL)?;
+    // SAFETY: the kernel just made this descriptor for us, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(listener) })
 }

@@ -121,7 +121,7 @@ impl Guest {
     }
 }
 
-/// Names by which a process calls itself. To the recorder they would mean the recorder.
+/// Names by which a process calls itself. To the recorder they would mean the recorder, which the tree's own `/proc` does not show.
 const SELF: [(&[u8], &str); 6] = [
     (b"/proc/self/", ""),
     (b"/proc/thread-self/", ""),
@@ -135,7 +135,7 @@ fn own(path: &[u8], pid: u32) -> Option<Vec<u8>> {
     SELF.iter().find_map(|(name, place)| {
         let rest = path.strip_prefix(*name)?;
         // A directory's name ends with its slash; the others are whole.
-        (name.ends_with(b"/") || rest.is_empty()).then(|| [format!("{pid}/{place}").as_bytes(), rest].concat())
+        (name.ends_with(b"/") || rest.is_empty()).then(|| [format!("/proc/{pid}/{place}").as_bytes(), rest].concat())
     })
 }
 
@@ -162,11 +162,11 @@ mod tests {
             (at, "", "7/cwd"),
             (3, "x", "7/fd/3/x"),
             (3, "", "7/fd/3"),
-            (3, "/proc/self/fd/5", "7/fd/5"),
-            (at, "/proc/thread-self/fd/5", "7/fd/5"),
+            (3, "/proc/self/fd/5", "/proc/7/fd/5"),
+            (at, "/proc/thread-self/fd/5", "/proc/7/fd/5"),
             (at, "/proc/self", "/proc/self"),
-            (at, "/dev/fd/5", "7/fd/5"),
-            (at, "/dev/stdin", "7/fd/0"),
+            (at, "/dev/fd/5", "/proc/7/fd/5"),
+            (at, "/dev/stdin", "/proc/7/fd/0"),
             (at, "/dev/stdin2", "/dev/stdin2"),
         ] {
             assert_eq!(guest.place(directory, path.as_bytes()).unwrap().to_str().unwrap(), place, "{directory} {path}");

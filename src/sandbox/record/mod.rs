@@ -22,7 +22,6 @@ use guest::Guest;
 use owners::Owners;
 use rustix::fs::{AtFlags, CWD, StatxFlags};
 use rustix::io::Errno;
-use std::ffi::CStr;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 
 /// How a call is answered.
@@ -55,11 +54,16 @@ const ROOM: usize = 512;
 struct Buffer([u8; ROOM]);
 
 impl<'a> Recorder<'a> {
-    /// Changes the current directory to `/proc`, where it must stay.
-    pub(super) fn new(listener: OwnedFd, table: &'a mut Table, upper: &'a OwnedFd, lower: &'a OwnedFd) -> Result<Self, Errno> {
+    /// Changes the current directory to `processes`, a `/proc` that shows the recorder too; there it must stay.
+    pub(super) fn new(
+        listener: OwnedFd,
+        processes: OwnedFd,
+        table: &'a mut Table,
+        upper: &'a OwnedFd,
+        lower: &'a OwnedFd,
+    ) -> Result<Self, Errno> {
         let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
-        let open = |path: &CStr| rustix::fs::open(path, flags, rustix::fs::Mode::empty());
-        let (root, processes) = (open(c"/")?, open(c"/proc")?);
+        let root = rustix::fs::open(c"/", flags, rustix::fs::Mode::empty())?;
         rustix::process::fchdir(&processes)?;
         let stat = rustix::fs::statx(CWD, c"/", AtFlags::empty(), StatxFlags::from_bits_retain(libc::STATX_MNT_ID))?;
         let wake = libc::SECCOMP_IOCTL_NOTIF_SET_FLAGS;

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::ffi::CStr;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd, RawFd};
 
 /// The attribute: `UID:GID`. None means 0 and 0.
 pub(in super::super) const OWNER: &str = "user.pintree.owner";
@@ -73,6 +73,11 @@ impl Table {
     pub(in super::super) fn new() -> Result<Self, Errno> {
         let journal = rustix::fs::memfd_create("owners", rustix::fs::MemfdFlags::CLOEXEC)?;
         Ok(Self { owners: HashMap::new(), journal: journal.into(), read: 0 })
+    }
+
+    /// The descriptor of the file in memory.
+    pub(in super::super) fn descriptor(&self) -> RawFd {
+        self.journal.as_raw_fd()
     }
 
     pub(in super::super) fn get(&self, key: &Key) -> Option<Ids> {
