@@ -4,7 +4,7 @@ use super::error::{Error, Lack};
 use super::given::Given;
 use super::idmap::{self, Extent};
 use super::sys::{self, Fork};
-use super::{OWNERSHIP, Options, Ownership, Sandbox, emulator, forbidden, record};
+use super::{OWNERSHIP, Options, Ownership, Sandbox, emulator, forbidden, record, shift};
 use rustix::fs::Mode;
 use rustix::mount::{MountPropagationFlags, mount_change};
 use rustix::process::{Signal, WaitOptions, getegid, geteuid};
@@ -63,16 +63,20 @@ impl Sandbox {
         }
         let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
         let mut ownership = ownership;
-        match unshare(&map)? {
-            Mapped::Done => {}
-            Mapped::Refused(_) if !forced && can_record() => {
-                ownership = Ownership::Recorded;
+        if geteuid().is_root() && shift::is_host() {
+            shift::enter(if ownership == Ownership::Recorded { 1 } else { idmap::COUNT })?;
+        } else {
+            match unshare(&map)? {
+                Mapped::Done => {}
+                Mapped::Refused(_) if !forced && can_record() => {
+                    ownership = Ownership::Recorded;
+                    map_single(uid, gid)?;
+                }
+                Mapped::Refused(reason) | Mapped::Half(reason) => return Err(unmapped(&reason).into()),
+            }
+            if let Map::Single = map {
                 map_single(uid, gid)?;
             }
-            Mapped::Refused(reason) | Mapped::Half(reason) => return Err(unmapped(&reason).into()),
-        }
-        if let Map::Single = map {
-            map_single(uid, gid)?;
         }
         mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE).map_err(|error| refused(error.into()))?;
         if ownership != Ownership::Recorded {

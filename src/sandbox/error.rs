@@ -90,6 +90,16 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A file of the tree belongs to an id beyond those that images use.
+    #[error("`{}` belongs to {uid}:{gid}, and images have the ids 0 to 65535", path.display())]
+    Owner {
+        /// The file's name.
+        path: PathBuf,
+        /// The user.
+        uid: u32,
+        /// The group.
+        gid: u32,
+    },
     /// A program nested directories deeper than any real one does.
     #[error("`{path}` is nested too deeply")]
     Depth {

@@ -69,6 +69,28 @@ pub(super) fn subordinate(text: &str, user: &str, uid: u32, own: u32) -> Option<
     (next >= COUNT - 1).then_some(extents)
 }
 
+/// The ids that a host's databases give away, as their first and how many: users, groups, and the ranges of both.
+pub(super) fn taken([passwd, group, subuid, subgid]: [&str; 4]) -> Vec<(u32, u32)> {
+    fn fields(text: &str) -> impl Iterator<Item = Vec<&str>> {
+        text.lines().map(|line| line.trim().split(':').collect())
+    }
+    let number = |field: Option<&&str>| field.and_then(|field| field.parse::<u32>().ok());
+    let ids = fields(passwd).chain(fields(group)).filter_map(|fields| Some((number(fields.get(2))?, 1)));
+    let ranges = fields(subuid).chain(fields(subgid)).filter_map(|fields| Some((number(fields.get(1))?, number(fields.get(2))?)));
+    ids.chain(ranges).collect()
+}
+
+/// The first of [`COUNT`] ids of which none is taken; which of many such ranges depends on `turn`.
+pub(super) fn free(taken: &[(u32, u32)], turn: u32) -> Option<u32> {
+    // systemd gives containers what lies below 0x70000000, and has plans for 0x7ffe0000; from 0x80000000 on ids are negative
+    // numbers to some programs.
+    const FIRST: u32 = 0x7000_0000;
+    const RANGES: u32 = 2048;
+    let bases = (0..RANGES).map(|index| FIRST + (turn % RANGES + index) % RANGES * COUNT);
+    let overlaps = |base: u32, (first, count): (u32, u32)| first < base + COUNT && base < first.saturating_add(count);
+    bases.into_iter().find(|base| !taken.iter().any(|range| overlaps(*base, *range)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,6 +115,16 @@ mod tests {
         assert_eq!(subordinate("1000:5:65536\n", "me", 1000, 7).unwrap(), [extent(0, 7, 1), extent(1, 5, 65535)]);
         let parts = subordinate("me:100000:1000\nme:300000:70000\n", "me", 1000, 1000).unwrap();
         assert_eq!(parts, [extent(0, 1000, 1), extent(1, 100000, 1000), extent(1001, 300000, 64535)]);
+    }
+
+    #[test]
+    fn finds_ids_that_nobody_has() {
+        let texts = ["root:x:0:0:\nodd:x:1879048192:5:\n", "root:x:0:\n", "me:1879113728:65537\n", "me:5:x\n"];
+        let taken = taken(texts);
+        assert_eq!(taken, [(0, 1), (1_879_048_192, 1), (0, 1), (1_879_113_728, 65537)]);
+        assert_eq!(free(&taken, 0), Some(0x7003_0000));
+        assert_eq!(free(&taken, 2048 + 7), Some(0x7007_0000));
+        assert_eq!(free(&[(0x7000_0000, 2048 * COUNT)], 3), None);
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod record;
 mod remove;
 mod root;
 mod run;
+mod shift;
 mod survey;
 mod sys;
 

@@ -3,7 +3,7 @@
 use super::changes::belongs_to_image;
 use super::error::Error;
 use super::record::{self, Ids, Key, OWNER, carries};
-use super::{Ownership, Sandbox};
+use super::{Ownership, Sandbox, idmap};
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid, XattrFlags};
 use rustix::io::Errno;
 use std::ffi::OsStr;
@@ -14,6 +14,10 @@ impl Sandbox {
     /// bits, as programs shall see them. A symbolic link has no bits of its own.
     pub fn set_owner(&self, directory: BorrowedFd<'_>, name: &OsStr, uid: u32, gid: u32, mode: u32) -> Result<(), Error> {
         let failed = |error: Errno| Error::io("set the owner of", name, error);
+        // No way to keep owners has more ids than the others.
+        if uid >= idmap::COUNT || gid >= idmap::COUNT {
+            return Err(Error::Owner { path: name.into(), uid, gid });
+        }
         match self.ownership {
             Ownership::Recorded => return self.record_owner(directory, name, Ids { uid, gid }, mode).map_err(failed),
             Ownership::Root | Ownership::Subordinate => {
