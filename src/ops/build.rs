@@ -7,6 +7,7 @@ use crate::pkg::{Architecture, Sha256};
 pub use crate::plan::Stage;
 use crate::plan::{self, Plan};
 use crate::repo::Mirrors;
+use crate::sandbox;
 use crate::step::import;
 use crate::step::outcome::{self, Outcome};
 use crate::store::{Checksum, RefName, Repo};
@@ -123,6 +124,9 @@ pub fn build(session: &mut Session<'_>, options: &Options) -> Result<Report, Err
         if session.offline {
             refuse_missing(&store, &plan, &sources, options.archives.as_deref())?;
         }
+        if options.until != Stage::Composed {
+            refuse_host(&store, &plan)?;
+        }
         let ran = run(session, options, &plan, &site)?;
         let complete = ran.iter().all(|outcome| outcome.unrecorded.is_empty());
         if !complete {
@@ -205,6 +209,16 @@ fn settle_files(session: &Session<'_>, store: &Repo, plan: &mut Plan) -> Result<
         if import.inputs.is_empty() && import.from.is_empty() && store.read_ref(&RefName::deb(digest))?.is_none() {
             let package = format!("{} {} {}", import.name, import.version, import.architecture);
             return Err(Error::NoLocalFile { path: first.into(), package });
+        }
+    }
+    Ok(())
+}
+
+/// Stops before the first download where no script could run afterwards.
+fn refuse_host(store: &Repo, plan: &Plan) -> Result<(), Error> {
+    for digest in plan.imports.keys() {
+        if store.read_ref(&RefName::deb(digest))?.is_none() {
+            return sandbox::lacks_proc().map_or(Ok(()), |source| Err(Error::Host { source }));
         }
     }
     Ok(())

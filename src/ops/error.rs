@@ -3,7 +3,7 @@
 use crate::manifest::Manifest;
 use crate::pkg::Architecture;
 use crate::resolve::{self, Unsolvable};
-use crate::{index, lock, manifest, ninja, repo, store};
+use crate::{index, lock, manifest, ninja, repo, sandbox, store};
 use std::path::PathBuf;
 
 /// Why a verb could not do its work.
@@ -25,6 +25,12 @@ pub enum Error {
     Exists {
         /// The file.
         path: PathBuf,
+    },
+    /// This host cannot run scripts.
+    #[error("no script can run here")]
+    Host {
+        /// What it lacks.
+        source: sandbox::Lack,
     },
     /// There is nothing to work on.
     #[error("there is no manifest in `{}`", directory.display())]

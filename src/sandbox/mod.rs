@@ -36,7 +36,7 @@ pub use emulator::Emulator;
 pub use error::{Error, Lack};
 pub use probe::apart;
 pub use root::{Layers, Root};
-pub use survey::{Finding, State, survey};
+pub use survey::{Finding, State, lacks_proc, survey};
 
 use crate::pkg::Architecture;
 use std::cell::RefCell;

@@ -1,7 +1,7 @@
 //! What this host has and lacks for sandboxes, found by trying.
 
 use super::error::{Error, Lack};
-use super::{Layers, Options, Ownership, Sandbox, apart, enter};
+use super::{Layers, Options, Ownership, Sandbox, apart, enter, processes, shift};
 use crate::pkg::Architecture;
 use std::path::Path;
 
@@ -37,7 +37,9 @@ pub fn survey(architectures: &[Architecture], directory: &Path) -> Vec<Finding> 
     let (namespaces, ownership) = namespaces();
     let mut found = vec![namespaces];
     let Some(ownership) = ownership else { return found };
+    found.push(proc());
     found.push(owners(ownership));
+    found.extend(root_in_scripts());
     found.push(overlay(directory));
     found.extend(architectures.iter().map(emulation));
     found
@@ -79,6 +81,36 @@ fn namespaces() -> (Finding, Option<Ownership>) {
     match tried(&Options::default(), |sandbox| Ok(sandbox.ownership().to_string())) {
         Ok(text) => (Finding::new(subject, State::Ok, "can be made", ""), Ownership::parse(&text)),
         Err((text, mend)) => (Finding::new(subject, State::Missing, text, mend), None),
+    }
+}
+
+/// Tells what keeps every program of a sandbox from getting a `/proc` here, if something does. Steps find it only after packages have
+/// been downloaded.
+pub fn lacks_proc() -> Option<Lack> {
+    match tried(&Options::default(), |sandbox| sandbox.try_processes().map(|()| String::new())) {
+        Err((text, mend)) => Some(Lack::new(text, mend)).filter(processes::is_lacking),
+        Ok(_) => None,
+    }
+}
+
+fn proc() -> Finding {
+    let subject = "/proc";
+    match lacks_proc() {
+        None => Finding::new(subject, State::Ok, "each program gets its own", ""),
+        Some(lack) => Finding::new(subject, State::Missing, lack.what, lack.mend),
+    }
+}
+
+/// Whose id root in a script has, where the caller is root too.
+fn root_in_scripts() -> Option<Finding> {
+    let subject = "root in scripts";
+    match (rustix::process::geteuid().is_root(), shift::is_host()) {
+        (false, _) => None,
+        (true, true) => Some(Finding::new(subject, State::Ok, "has an id that nobody has on this host", "")),
+        (true, false) => {
+            let text = "is root of this container, whose ids are too few for another one: masks and forbidden calls alone keep them apart";
+            Some(Finding::new(subject, State::Note, text, ""))
+        }
     }
 }
 
