@@ -86,10 +86,10 @@ impl Sandbox {
         let status = rustix::io::retry_on_intr(|| rustix::process::waitpid(Some(pid), WaitOptions::empty()));
         child.waited = true;
         let status = status.map_err(|error| failed(error.into()))?.and_then(|(_, status)| status.exit_status());
-        match status.map(Errno::from_raw_os_error) {
-            Some(error) if error.raw_os_error() == 0 => Ok(()),
-            Some(error @ (Errno::PERM | Errno::ACCESS)) => Err(processes::lack().because(error).into()),
-            Some(error) => Err(Error::io("mount", "/proc", error)),
+        match status {
+            Some(0) => Ok(()),
+            Some(number @ (libc::EPERM | libc::EACCES)) => Err(processes::lack().because(io::Error::from_raw_os_error(number)).into()),
+            Some(number) => Err(Error::io("mount", "/proc", io::Error::from_raw_os_error(number))),
             None => Err(Error::Killed { program: "a process".into() }),
         }
     }
