@@ -99,7 +99,7 @@ pub fn is_fresh(steering: &RepoSteering, suite: &str) -> bool {
 /// So long ago, at a full hour: runs of one hour read one state, which snapshot archives may keep at hand.
 fn aged(now: Timestamp, age: Duration) -> Timestamp {
     let seconds = now.as_second().saturating_sub(i64::try_from(age.as_secs()).unwrap_or(i64::MAX));
-    Timestamp::from_second(seconds - seconds.rem_euclid(60 * 60)).unwrap_or(Timestamp::UNIX_EPOCH)
+    Timestamp::from_second(seconds.saturating_sub(seconds.rem_euclid(60 * 60))).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// Where past states of a repository lie: as the manifest says, else as the settings say of its archive.

@@ -17,7 +17,7 @@ use super::download::{HashedFile, fetch_unknown, fetch_verified};
 use super::keys::KeyRing;
 use super::suite::{State, Suite};
 use super::transport::{Client, Validators};
-use super::{COMPRESSIONS, Error, ErrorKind, Warning, parallel, suffix};
+use super::{COMPRESSIONS, Error, ErrorKind, Warning, openpgp, parallel, suffix};
 use crate::index::Compression;
 use crate::index::release::{Release, ReleaseFile};
 use crate::pkg::{Architecture, RepoSteering, Sha256, Trust};
@@ -102,6 +102,7 @@ pub struct Loaded {
 ///
 /// With an offline [`Client`] it opens no connection: what the cache has is verified again and used.
 pub fn update(client: &Client, cache: &Cache, sources: &[Source], architectures: &[Architecture], now: Timestamp) -> Result<Loaded, Error> {
+    openpgp::check_clock(now)?;
     let mut suites = Vec::new();
     for source in sources {
         if source.bases.is_empty() {

@@ -23,11 +23,14 @@ pub struct Fetched {
 /// Gets a package file into `out` from the first of `sources` that has it with this size and digest.
 ///
 /// A source with other contents is reported as a warning when a later one is good; it is never accepted. `out` is
-/// emptied first and again whenever a transfer starts anew; after an error its contents mean nothing. When all fail,
-/// wrong contents weigh more than an unreachable server, and that more than a missing file.
+/// emptied first and again whenever a transfer starts anew; after an error its contents mean nothing. Servers that were too
+/// slow lately come last. When all fail, wrong contents weigh more than an unreachable server, and that more than a missing
+/// file.
 pub fn fetch_package(client: &Client, sources: &[Url], size: u64, sha256: Sha256, out: &mut dyn HashedSink) -> Result<Fetched, Error> {
     let mut failures = Vec::new();
-    for url in sources {
+    let mut ordered: Vec<&Url> = sources.iter().collect();
+    ordered.sort_by_cached_key(|url| client.is_slow(url));
+    for url in ordered {
         match fetch_verified(client, url, size, sha256, out) {
             Ok(()) => return Ok(Fetched { url: shown(url), warnings: failures.iter().map(Warning::skipped).collect() }),
             Err(error) if error.kind() == ErrorKind::Io => return Err(error),

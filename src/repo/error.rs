@@ -312,6 +312,28 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// The server sends a file so slowly that waiting for it makes no sense.
+    #[error("`{url}` is too slow: {bytes} bytes came in {seconds} seconds")]
+    Slow {
+        /// What was asked for.
+        url: String,
+        /// How many bytes came.
+        bytes: u64,
+        /// How long they took.
+        seconds: u64,
+    },
+    /// The server was too slow several times, and is not asked again.
+    #[error("`{url}` was not tried: its server was too slow before")]
+    SlowServer {
+        /// What would have been asked for.
+        url: String,
+    },
+    /// This machine's clock cannot be right, so nothing can be judged by it.
+    #[error("it is {} by this machine's clock", clock(*.now))]
+    Clock {
+        /// The clock.
+        now: Timestamp,
+    },
 }
 
 /// The sort of an [`Error`], for exit codes and for the choice between several.
@@ -336,7 +358,9 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Missing { .. } | Self::NoSuite { .. } => ErrorKind::Missing,
-            Self::Status { .. } | Self::Network { .. } | Self::Offline { .. } => ErrorKind::Network,
+            Self::Status { .. } | Self::Network { .. } | Self::Offline { .. } | Self::Slow { .. } | Self::SlowServer { .. } => {
+                ErrorKind::Network
+            }
             Self::Size { .. }
             | Self::TooLarge { .. }
             | Self::Digest { .. }
@@ -363,7 +387,7 @@ impl Error {
             | Self::NoMirror { .. }
             | Self::AptSources(_)
             | Self::Key(_) => ErrorKind::Usage,
-            Self::Tls { .. } => ErrorKind::Host,
+            Self::Tls { .. } | Self::Clock { .. } => ErrorKind::Host,
             Self::Everywhere { source, .. } => source.kind(),
             Self::Io { .. } | Self::Write { .. } => ErrorKind::Io,
         }
@@ -377,7 +401,7 @@ impl Error {
             }
             Self::Damaged { .. } => Some("run it again: the file is fetched anew".to_owned()),
             Self::Expired { .. } => Some("the mirror is out of date, or this machine's clock is wrong".to_owned()),
-            Self::Future { .. } => Some("set this machine's clock".to_owned()),
+            Self::Future { .. } | Self::Clock { .. } => Some("set this machine's clock".to_owned()),
             Self::Rollback { memory, .. } => {
                 Some(format!("use a mirror that is up to date; if the archive really went back, delete `{}`", memory.display()))
             }
@@ -450,6 +474,11 @@ fn credentials_word(status: u16) -> &'static str {
 
 fn prefix(yes: bool) -> &'static str {
     if yes { "at least " } else { "" }
+}
+
+/// A moment that may be outside of what people or formats think of.
+fn clock(now: Timestamp) -> String {
+    if now == Timestamp::MAX { "after the year 9999".to_owned() } else { now.strftime("%Y-%m-%d").to_string() }
 }
 
 fn sync_word(by_release: bool) -> &'static str {

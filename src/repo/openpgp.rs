@@ -62,6 +62,12 @@ pub enum Error {
     /// There is no signature at all.
     #[error("there is no signature")]
     NoSignature,
+    /// OpenPGP knows no such time.
+    #[error("no signature can be judged as of {now}")]
+    Time {
+        /// The time.
+        now: Timestamp,
+    },
     /// No signature is good, or one is wrong.
     #[error("no acceptable signature: {}", join(.reasons))]
     Refused {
@@ -127,6 +133,21 @@ pub struct Signed {
     pub text: String,
     /// Fingerprints of the accepted primary keys that signed it, sorted.
     pub signers: Vec<String>,
+}
+
+/// Refuses a clock that cannot be right, before the library is asked: times of OpenPGP go from 1970 to 2106, and the library
+/// takes the machine's own for one of them.
+///
+/// # Errors
+/// [`super::Error::Clock`].
+pub fn check_clock(now: Timestamp) -> Result<(), super::Error> {
+    if has_time(now) { Ok(()) } else { Err(super::Error::Clock { now }) }
+}
+
+/// Whether OpenPGP can say this time, and the one that somewhat later is tried.
+fn has_time(now: Timestamp) -> bool {
+    let latest = i64::from(u32::MAX) - i64::try_from(CLOCK_SKEW.as_secs()).unwrap_or_default();
+    (0..latest).contains(&now.as_second())
 }
 
 /// Verifies a cleartext-signed message (`InRelease`).
@@ -231,6 +252,9 @@ fn framed(bytes: &[u8]) -> Result<String, Error> {
 
 /// Verifies once more with a clock that is somewhat ahead, in case the only trouble is that ours is slow.
 fn with_clock_skew(now: Timestamp, verify: impl Fn(Timestamp) -> Result<Signed, Error>) -> Result<Signed, Error> {
+    if !has_time(now) {
+        return Err(Error::Time { now });
+    }
     verify(now).or_else(|error| match now.checked_add(CLOCK_SKEW) {
         Ok(later) if matches!(error, Error::Refused { .. }) => verify(later).map_err(|_| error),
         _ => Err(error),
@@ -350,6 +374,30 @@ fn reason(error: VerificationError<'_>) -> Reason {
 mod tests {
     use super::*;
     use crate::repo::keys::KeySource;
+
+    #[test]
+    fn judges_by_no_clock_that_cannot_be_right() {
+        let ring = KeyRing::load(&[KeySource::Builtin("debian-bookworm".to_owned())]).unwrap();
+        let message = format!("{MESSAGE_START}\nHash: SHA256\n\nx\n{SIGNATURE_START}\n\niQ==\n{SIGNATURE_END}\n");
+        for (now, fits) in [
+            ("-009998-06-01T00:00:00Z", false),
+            ("1969-12-31T23:59:59Z", false),
+            ("1970-01-01T00:00:00Z", true),
+            ("2106-02-07T05:00:00Z", true),
+            ("2106-02-07T06:20:00Z", false),
+            ("2106-02-07T06:28:16Z", false),
+            ("9999-12-30T00:00:00Z", false),
+        ] {
+            let now: Timestamp = now.parse().unwrap();
+            assert_eq!(check_clock(now).is_ok(), fits, "{now}");
+            // Whatever becomes of it, it is no panic.
+            let inline = verify_cleartext(message.as_bytes(), &ring, now).unwrap_err();
+            let detached = verify_detached(b"x\n", b"\x88\x00", &ring, now).unwrap_err();
+            for error in [inline, detached] {
+                assert_eq!(matches!(error, Error::Time { .. }), !fits, "{now}: {error}");
+            }
+        }
+    }
 
     #[test]
     fn accepts_the_real_archive() {

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 /// Applies `work` to every item on up to `threads` threads; results come in the order of the items.
-pub(super) fn map<T: Sync, R: Send>(items: &[T], threads: usize, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+pub fn map<T: Sync, R: Send>(items: &[T], threads: usize, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     if items.len() <= 1 {
         return items.iter().map(work).collect();
     }

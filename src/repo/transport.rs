@@ -1,12 +1,17 @@
 //! Getting one file from a URL: retries, redirects, limits.
 //!
+//! No server holds a run up: an answer's head must come within a time, its body at a least rate ([`Pace`]), and all tries of
+//! one address together have an end. Who asks then goes on to the next address.
+//!
 //! The only place that makes HTTP requests. TLS is set up when the first https URL comes, so a process that only talks
 //! http pays neither for it nor for reading the system's root certificates.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant, SystemTime};
 
 use reqwest::blocking::Response as HttpResponse;
 use reqwest::header::{self, HeaderMap, HeaderValue};
@@ -15,11 +20,21 @@ use reqwest::{StatusCode, Url};
 use super::Error;
 use super::address::{same_origin, shown};
 use super::credentials::Credentials;
+use super::patience::{Pace, Patience, Slow};
 use super::proxies::Proxies;
 use crate::util::slots::{SlotKind, Slots};
 
 /// How many redirects are followed.
 const MAX_REDIRECTS: usize = 10;
+
+/// A server that answers nothing in time is tried so often; a lost packet may have been the cause, and is not twice.
+const SILENT_TRIES: u32 = 2;
+
+/// How long a server that was too slow comes last among several.
+const SLOW_FOR: Duration = Duration::from_secs(600);
+
+/// A server that was too slow so often is not asked again by the same client.
+const SLOW_TRIES: u32 = 3;
 
 /// How to talk to servers.
 #[derive(Clone, Debug)]
@@ -30,8 +45,10 @@ pub struct ClientOptions {
     pub tries: u32,
     /// How long a connection may take to come about.
     pub connect_timeout: Duration,
-    /// How long a server may stay silent.
+    /// How long a server may stay silent, and how long the head of an answer may take, redirects included.
     pub read_timeout: Duration,
+    /// How fast a file must come, and when all tries end.
+    pub pace: Pace,
     /// The pause before the second try; it doubles with each further one.
     pub pause: Duration,
     /// The longest pause, also when a server asks for a longer one.
@@ -50,9 +67,10 @@ impl Default for ClientOptions {
             offline: false,
             tries: 4,
             connect_timeout: Duration::from_secs(20),
-            read_timeout: Duration::from_secs(60),
+            read_timeout: Duration::from_secs(30),
+            pace: Pace::default(),
             pause: Duration::from_millis(500),
-            longest_pause: Duration::from_secs(60),
+            longest_pause: Duration::from_secs(20),
             proxies: Proxies::default(),
             credentials: Credentials::default(),
             slots: None,
@@ -128,6 +146,8 @@ pub struct Client {
     options: ClientOptions,
     plain: OnceLock<reqwest::blocking::Client>,
     secure: OnceLock<reqwest::blocking::Client>,
+    /// How often which server was too slow.
+    slow: Mutex<BTreeMap<String, u32>>,
 }
 
 enum Failure {
@@ -135,6 +155,10 @@ enum Failure {
     Final(Error),
     /// Trying again may help, after the pause that the server asks for.
     Transient(Box<Error>, Option<Duration>),
+    /// The server stayed silent: trying again may help, but each try takes long.
+    Silent(Box<Error>),
+    /// The server is too slow: trying again would only take as long again.
+    Slow(Slow),
 }
 
 impl From<Error> for Failure {
@@ -146,7 +170,7 @@ impl From<Error> for Failure {
 impl Client {
     /// Makes a client; opens nothing yet.
     pub fn new(options: ClientOptions) -> Self {
-        Self { options, plain: OnceLock::new(), secure: OnceLock::new() }
+        Self { options, plain: OnceLock::new(), secure: OnceLock::new(), slow: Mutex::default() }
     }
 
     /// What the client was made with.
@@ -172,19 +196,66 @@ impl Client {
     }
 
     fn retry(&self, url: &Url, limit: Limit, validators: &Validators, sink: &mut dyn Sink) -> Result<Answer, Error> {
-        let mut tried = 0;
+        let slow = |slow: Slow| Error::Slow { url: shown(url), bytes: slow.bytes, seconds: slow.time.as_secs() };
+        if self.times_slow(url) >= SLOW_TRIES {
+            return Err(Error::SlowServer { url: shown(url) });
+        }
+        let mut patience = Patience::new(self.options.pace);
+        let (mut tried, mut silent) = (0, 0);
         loop {
-            let (error, pause) = match self.attempt(url, limit, validators, sink) {
+            let (error, pause) = match self.attempt(url, limit, validators, sink, &mut patience) {
                 Ok(answer) => return Ok(answer),
                 Err(Failure::Final(error)) => return Err(error),
+                Err(Failure::Slow(found)) => {
+                    self.note_slow(url);
+                    return Err(slow(found));
+                }
+                Err(Failure::Silent(error)) => {
+                    silent += 1;
+                    (*error, None)
+                }
                 Err(Failure::Transient(error, pause)) => (*error, pause),
             };
             tried += 1;
-            if tried >= self.options.tries {
+            if silent >= SILENT_TRIES {
+                self.note_slow(url);
+            }
+            if tried >= self.options.tries || silent >= SILENT_TRIES {
                 return Err(error);
             }
-            std::thread::sleep(self.pause(tried, pause));
+            let pause = self.pause(tried, pause);
+            if patience.wait(pause).is_err() {
+                return Err(error);
+            }
+            std::thread::sleep(pause);
         }
+    }
+
+    /// Tells whether the server of `url` was too slow lately, for this client or another one that counts at the same place.
+    pub(super) fn is_slow(&self, url: &Url) -> bool {
+        let lately = |path: PathBuf| std::fs::metadata(path)?.modified()?.elapsed().map_err(io::Error::other);
+        self.times_slow(url) > 0 || self.slow_mark(url).and_then(|path| lately(path).ok()).is_some_and(|age| age < SLOW_FOR)
+    }
+
+    fn times_slow(&self, url: &Url) -> u32 {
+        let slow = self.slow.lock().expect("no thread panics while it counts");
+        slow.get(&url.origin().ascii_serialization()).copied().unwrap_or_default()
+    }
+
+    fn note_slow(&self, url: &Url) {
+        let mut slow = self.slow.lock().expect("no thread panics while it counts");
+        *slow.entry(url.origin().ascii_serialization()).or_default() += 1;
+        if let Some(path) = self.slow_mark(url) {
+            // Without the mark the next process finds out by itself.
+            let _unused = std::fs::File::create(path).and_then(|file| file.set_modified(SystemTime::now()));
+        }
+    }
+
+    /// Where processes that count at the same place tell each other of a slow server.
+    fn slow_mark(&self, url: &Url) -> Option<PathBuf> {
+        let (directory, _) = self.options.slots.as_ref()?;
+        let host: String = url.host_str()?.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
+        Some(directory.join(format!("slow-{host}-{}", url.port_or_known_default()?)))
     }
 
     /// The pause after the `tried`th failure: what the server asks for, or twice the last one, somewhat scattered.
@@ -196,9 +267,19 @@ impl Client {
         pause.min(self.options.longest_pause)
     }
 
-    fn attempt(&self, url: &Url, limit: Limit, validators: &Validators, sink: &mut dyn Sink) -> Result<Answer, Failure> {
+    fn attempt(
+        &self,
+        url: &Url,
+        limit: Limit,
+        validators: &Validators,
+        sink: &mut dyn Sink,
+        patience: &mut Patience,
+    ) -> Result<Answer, Failure> {
         let _slot = self.slot(url)?;
-        let response = self.follow(url, validators)?;
+        let start = Instant::now();
+        let response = self.follow(url, validators);
+        patience.wait(start.elapsed()).map_err(Failure::Slow)?;
+        let response = response?;
         if response.status() == StatusCode::NOT_MODIFIED {
             return Ok(Answer::NotModified);
         }
@@ -210,7 +291,7 @@ impl Client {
         check_size(url, limit, declared)?;
         let write = |source| Error::Write { url: shown(url), source };
         sink.restart().map_err(write)?;
-        let size = copy(response, url, limit, sink)?;
+        let size = copy(response, url, limit, sink, Some(patience))?;
         Ok(Answer::Body { size, validators })
     }
 
@@ -227,7 +308,12 @@ impl Client {
         let mut current = url.clone();
         let _unused = current.set_username("");
         let _unused = current.set_password(None);
+        let start = Instant::now();
         for _ in 0..=MAX_REDIRECTS {
+            if start.elapsed() > self.options.read_timeout {
+                let source = "redirects took too long".into();
+                return Err(Failure::Silent(Box::new(Error::Network { url: shown(url), source })));
+            }
             let client = self.http(current.scheme() == "https")?;
             let mut headers = HeaderMap::new();
             let mut put = |name: header::HeaderName, text: &Option<String>| {
@@ -265,6 +351,10 @@ impl Client {
     }
 
     fn build(&self, secure: bool) -> Result<reqwest::blocking::Client, Error> {
+        // TLS judges certificates by the clock, and takes it for granted that this is a later year.
+        if secure && SystemTime::now() < SystemTime::UNIX_EPOCH {
+            return Err(Error::Clock { now: jiff::Timestamp::try_from(SystemTime::now()).unwrap_or(jiff::Timestamp::MIN) });
+        }
         let builder = reqwest::blocking::Client::builder()
             .user_agent(concat!("pintree/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
@@ -342,6 +432,7 @@ fn failure(url: &Url, error: reqwest::Error) -> Failure {
             Failure::Final(Error::Certificate { url: shown(url), source: refusal.clone() })
         }
         Some(_) => Failure::Final(Error::Network { url: shown(url), source: Box::new(error) }),
+        None if error.is_timeout() => Failure::Silent(Box::new(Error::Network { url: shown(url), source: Box::new(error) })),
         None => Failure::Transient(Box::new(Error::Network { url: shown(url), source: Box::new(error) }), None),
     }
 }
@@ -366,16 +457,35 @@ fn check_size(url: &Url, limit: Limit, declared: Option<u64>) -> Result<(), Erro
     }
 }
 
-/// Copies a body, never more than a buffer beyond what it may be.
-fn copy(mut from: impl io::Read, url: &Url, limit: Limit, sink: &mut dyn Sink) -> Result<u64, Failure> {
+/// Copies a body, never more than a buffer beyond what it may be, and no longer than it may take.
+fn copy(
+    mut from: impl io::Read,
+    url: &Url,
+    limit: Limit,
+    sink: &mut dyn Sink,
+    mut patience: Option<&mut Patience>,
+) -> Result<u64, Failure> {
     let mut buffer = vec![0; 128 << 10];
     let mut size = 0u64;
+    if let Some(patience) = &mut patience {
+        patience.begin();
+    }
     loop {
-        let count = match from.read(&mut buffer) {
+        let start = Instant::now();
+        let read = from.read(&mut buffer);
+        let time = start.elapsed();
+        let count = match read {
             Ok(0) => break,
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(source) => return Err(Failure::Transient(Box::new(Error::Network { url: shown(url), source: plain(source) }), None)),
+            Err(source) => {
+                if let Some(patience) = &mut patience {
+                    patience.take(time, 0).map_err(Failure::Slow)?;
+                }
+                let (source, is_silent) = plain(source);
+                let error = Box::new(Error::Network { url: shown(url), source });
+                return Err(if is_silent { Failure::Silent(error) } else { Failure::Transient(error, None) });
+            }
         };
         size += count as u64;
         match limit {
@@ -386,24 +496,37 @@ fn copy(mut from: impl io::Read, url: &Url, limit: Limit, sink: &mut dyn Sink) -
             _ => {}
         }
         sink.take(&buffer[..count]).map_err(|source| Error::Write { url: shown(url), source })?;
+        if limit == Limit::Exactly(size) {
+            // All of it is here: how long it took no longer matters.
+            continue;
+        }
+        if let Some(patience) = &mut patience {
+            patience.take(time, count as u64).map_err(Failure::Slow)?;
+        }
     }
     check_size(url, limit, Some(size))?;
     Ok(size)
 }
 
-/// Takes the URL out of an error, as it may carry a password.
-fn plain(error: io::Error) -> Box<dyn std::error::Error + Send + Sync> {
+/// Takes the URL out of an error, as it may carry a password; tells whether it is that nothing came in time.
+fn plain(error: io::Error) -> (Box<dyn std::error::Error + Send + Sync>, bool) {
+    let timed_out = error.kind() == io::ErrorKind::TimedOut;
     match error.into_inner().map(|inner| inner.downcast::<reqwest::Error>()) {
-        Some(Ok(error)) => Box::new(error.without_url()),
-        Some(Err(other)) => other,
-        None => "the transfer broke off".into(),
+        Some(Ok(error)) => {
+            let is_silent = timed_out || error.is_timeout();
+            (Box::new(error.without_url()), is_silent)
+        }
+        Some(Err(other)) => (other, timed_out),
+        None => ("the transfer broke off".into(), timed_out),
     }
 }
 
 fn read_file(url: &Url, limit: Limit, sink: &mut dyn Sink) -> Result<Answer, Error> {
     let path = url.to_file_path().map_err(|()| Error::Scheme { url: shown(url) })?;
     let read = |source| Error::Io { action: "read", path: path.clone(), source };
-    let file = std::fs::File::open(&path).map_err(|source| match source.kind() {
+    // A pipe that nobody writes to must not be waited for.
+    let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let file = std::fs::File::options().read(true).custom_flags(flags).open(&path).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Error::Missing { url: shown(url) },
         _ => read(source),
     })?;
@@ -413,10 +536,11 @@ fn read_file(url: &Url, limit: Limit, sink: &mut dyn Sink) -> Result<Answer, Err
     }
     check_size(url, limit, Some(metadata.len()))?;
     sink.restart().map_err(|source| Error::Write { url: shown(url), source })?;
-    match copy(file, url, limit, sink) {
+    match copy(file, url, limit, sink, None) {
         Ok(size) => Ok(Answer::Body { size, validators: Validators::default() }),
         Err(Failure::Final(error)) => Err(error),
-        Err(Failure::Transient(error, _)) => Err(*error),
+        Err(Failure::Transient(error, _) | Failure::Silent(error)) => Err(*error),
+        Err(Failure::Slow(slow)) => Err(Error::Slow { url: shown(url), bytes: slow.bytes, seconds: slow.time.as_secs() }),
     }
 }
 

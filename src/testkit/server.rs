@@ -25,12 +25,20 @@ pub enum Fault {
     Replace(Vec<u8>),
     /// Sends the client elsewhere.
     Redirect(u16, String),
+    /// Sends the client elsewhere after a while.
+    Hop(Duration, String),
     /// Closes the connection without an answer.
     Hangup,
     /// Sends the body in chunks, so that its length is not declared.
     Chunked,
     /// Sends only so many bytes of the body and then nothing, until [`Server::behave`] or the client's end.
     Stall(usize),
+    /// Sends so many bytes of the body each time such a while has passed.
+    Drip(usize, Duration),
+    /// Sends one more header line each time such a while has passed, and never ends them.
+    Headers(Duration),
+    /// Sends a body that never ends, so many bytes each time such a while has passed.
+    Endless(usize, Duration),
 }
 
 /// A request as it came.
@@ -202,6 +210,12 @@ fn reply(mut stream: &TcpStream, root: &Path, shared: &Shared, path: String, hea
             answer.headers.extend(retry.iter().map(|text| ("Retry-After", text.clone())));
             answer
         }
+        Some(Fault::Hop(time, to)) => {
+            std::thread::sleep(*time);
+            let mut answer = plain(302);
+            answer.headers.push(("Location", to.clone()));
+            answer
+        }
         Some(Fault::Redirect(status, to)) => {
             let mut answer = plain(*status);
             answer.headers.push(("Location", to.clone()));
@@ -220,6 +234,17 @@ fn reply(mut stream: &TcpStream, root: &Path, shared: &Shared, path: String, hea
     shared.logged.notify_all();
     if hangup {
         return Ok(false);
+    }
+    match fault {
+        Some(Fault::Headers(every)) => {
+            stream.write_all(b"HTTP/1.1 200 X\r\n")?;
+            return drip(stream, shared, every, |_| Some(b"X-More: and more\r\n".to_vec()));
+        }
+        Some(Fault::Endless(count, every)) => {
+            stream.write_all(b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n")?;
+            return drip(stream, shared, every, |_| Some(format!("{count:x}\r\n{}\r\n", "x".repeat(count)).into_bytes()));
+        }
+        _ => {}
     }
     let chunked = fault == Some(Fault::Chunked);
     let mut head = format!("HTTP/1.1 {} X\r\n", answer.status);
@@ -250,8 +275,25 @@ fn reply(mut stream: &TcpStream, root: &Path, shared: &Shared, path: String, hea
             let rest = &answer.body[count.min(answer.body.len())..];
             if stalled(stream, shared, &local)? { stream.write_all(rest).map(|()| true) } else { Ok(false) }
         }
+        Some(Fault::Drip(count, every)) => {
+            drip(stream, shared, every, |turn| answer.body.chunks(count.max(1)).nth(turn).map(<[u8]>::to_vec))
+        }
         _ => stream.write_all(&answer.body).map(|()| true),
     }
+}
+
+/// Sends what `next` gives, one piece after each while, until there is none or nobody takes it; tells whether it came to an end.
+fn drip(mut stream: &TcpStream, shared: &Shared, every: Duration, next: impl Fn(usize) -> Option<Vec<u8>>) -> std::io::Result<bool> {
+    let mut turn = 0;
+    while let Some(piece) = next(turn) {
+        if shared.stopped.load(Ordering::SeqCst) {
+            return Ok(false);
+        }
+        std::thread::sleep(every);
+        stream.write_all(&piece)?;
+        turn += 1;
+    }
+    Ok(true)
 }
 
 /// Waits until faults of `path` are forgotten; tells whether the client is still there.

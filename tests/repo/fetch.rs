@@ -21,7 +21,7 @@ pub fn options() -> ClientOptions {
     }
 }
 
-fn site() -> (tempfile::TempDir, Server) {
+pub fn site() -> (tempfile::TempDir, Server) {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("file"), b"hello world").unwrap();
     std::fs::write(dir.path().join("empty"), b"").unwrap();
@@ -30,7 +30,7 @@ fn site() -> (tempfile::TempDir, Server) {
     (dir, server)
 }
 
-fn url(server: &Server, path: &str) -> Url {
+pub fn url(server: &Server, path: &str) -> Url {
     Url::parse(&format!("{}{path}", server.url())).unwrap()
 }
 

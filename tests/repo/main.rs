@@ -7,6 +7,7 @@ mod fetch;
 mod identity;
 mod layout;
 mod net;
+mod patience;
 mod signatures;
 mod site;
 mod update;
