@@ -19,7 +19,7 @@ const CODES: [(u8, &str); 10] = [
     (130, "interrupted"),
 ];
 
-const VARIABLES: [(&str, &str); 9] = [
+const VARIABLES: [(&str, &str); 10] = [
     ("CI", "`true` makes `build` refuse to change a lockfile, as `--locked` does"),
     ("PINTREE_MIRROR_NAME", "a base URL of the named archive, for example `PINTREE_MIRROR_DEBIAN_SECURITY`"),
     (
@@ -30,6 +30,10 @@ const VARIABLES: [(&str, &str); 9] = [
     ("XDG_CONFIG_HOME", "the user's `pintree/mirrors.toml` lies below it; `~/.config` if unset"),
     ("http_proxy, https_proxy, all_proxy, no_proxy", "proxies"),
     ("NETRC", "the file with credentials; `~/.netrc` if unset"),
+    (
+        "PINTREE_TOKEN_HOST",
+        "a bearer token for one host over https: its name in upper case, `_` for `.` and `__` for `-`, for example `PINTREE_TOKEN_PACKAGES_EXAMPLE_COM`; a name with other characters is `_` and their hexadecimal numbers",
+    ),
     ("SSL_CERT_FILE, SSL_CERT_DIR", "certificate authorities that vouch for https servers, in place of the host's"),
     ("NO_COLOR", "not empty: no colour"),
 ];

@@ -1,8 +1,9 @@
 //! Who we are to a server: tokens from the environment, logins from `netrc`, and what stands in the URL itself.
 //!
-//! First found wins: `user:password@` in the URL; `PINTREE_TOKEN_HOST`, the host's name in upper case with `_` for every
-//! other character (`PINTREE_TOKEN_PACKAGES_EXAMPLE_COM`), sent as a bearer token; the host's `machine` entry of the file
-//! that `NETRC` names, else of `~/.netrc`. Nothing secret goes over plain http except to this machine itself (`localhost`),
+//! First found wins: `user:password@` in the URL; `PINTREE_TOKEN_HOST`, sent as a bearer token; the host's `machine` entry of
+//! the file that `NETRC` names, else of `~/.netrc`. HOST is the host's name in upper case with `_` for `.` and `__` for `-`
+//! (`PINTREE_TOKEN_PACKAGES_EXAMPLE_COM`), so that no variable means two hosts: a token must not go to one that only looks
+//! like its own. [`variable`] says how a host is spelt, [`host`] which one a variable means. Nothing secret goes over plain http except to this machine itself (`localhost`),
 //! unless the URL or the entry says so (`machine http://packages.example.com`, as in apt). Nothing follows a redirect
 //! to another host. No value here is ever displayed.
 
@@ -22,7 +23,7 @@ const MAX_NETRC: u64 = 1 << 20;
 /// The environment's tokens and the logins of a `netrc` file.
 #[derive(Clone, Default)]
 pub struct Credentials {
-    /// Host in the spelling of environment variables, token.
+    /// Token by host.
     tokens: BTreeMap<String, String>,
     logins: Vec<Login>,
 }
@@ -48,14 +49,18 @@ impl Credentials {
     pub fn from_environment(variables: impl IntoIterator<Item = (String, String)>) -> (Self, Vec<Warning>) {
         let variables: BTreeMap<String, String> = variables.into_iter().collect();
         let mut credentials = Self::default();
+        let mut warnings = Vec::new();
         for (name, value) in &variables {
-            if let Some(host) = name.strip_prefix(PREFIX).filter(|_| !value.trim().is_empty()) {
-                credentials.tokens.insert(host.to_ascii_uppercase(), value.trim().to_owned());
+            let Some(spelling) = name.strip_prefix(PREFIX).filter(|_| !value.trim().is_empty()) else { continue };
+            match host(spelling) {
+                Some(host) => {
+                    credentials.tokens.insert(host, value.trim().to_owned());
+                }
+                None => warnings.push(Warning::TokenName { variable: name.clone() }),
             }
         }
         let named = variables.get("NETRC").filter(|value| !value.is_empty()).map(PathBuf::from);
         let path = named.clone().or_else(|| Some(Path::new(variables.get("HOME")?).join(".netrc")));
-        let mut warnings = Vec::new();
         if let Some(path) = path {
             match read_netrc(&path) {
                 Ok((text, open)) => {
@@ -86,7 +91,7 @@ impl Credentials {
         }
         let host = url.host_str()?;
         let safe = url.scheme() == "https" || is_this_machine(host);
-        if safe && let Some(token) = self.tokens.get(&variable_name(host)) {
+        if safe && let Some(token) = self.tokens.get(host) {
             return Some(format!("Bearer {token}"));
         }
         let login = self.logins.iter().find(|login| match login.machine.as_deref() {
@@ -112,8 +117,42 @@ fn is_this_machine(host: &str) -> bool {
     host == "localhost" || host == "[::1]" || host.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn variable_name(host: &str) -> String {
-    host.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
+/// The variable that has the token for a host.
+///
+/// A name of letters, digits, `-` and `.` is spelt as one expects. Any other one, such as `[::1]`, is written as `_` and the
+/// hexadecimal numbers of its characters; no ordinary name begins with `_`.
+pub(super) fn variable(host: &str) -> String {
+    let spelling = if is_ordinary(host) {
+        host.to_ascii_uppercase().replace('-', "__").replace('.', "_")
+    } else {
+        host.bytes().fold("_".to_owned(), |text, byte| format!("{text}{byte:02X}"))
+    };
+    format!("{PREFIX}{spelling}")
+}
+
+/// The one host that a variable's spelling means, as URLs have it; none if it could mean none or several.
+fn host(spelling: &str) -> Option<String> {
+    let host = match spelling.strip_prefix('_') {
+        Some(digits) => {
+            let pairs = digits.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
+            String::from_utf8(pairs.collect::<Option<_>>()?).ok()?
+        }
+        // A run of `_` is one `.`, or `-` as often as there are pairs; what is in between could be `.-` and `-.`.
+        None => spelling.to_ascii_lowercase().replace("__", "-").replace('_', "."),
+    };
+    let upper = spelling.to_ascii_uppercase();
+    (!host.is_empty() && variable(&host).strip_prefix(PREFIX) == Some(&upper)).then_some(host)
+}
+
+/// Letters, digits, `-` and `.`, where neither begins or ends a part.
+fn is_ordinary(host: &str) -> bool {
+    let fits = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with('-')
+            && !part.ends_with('-')
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    host.split('.').all(fits)
 }
 
 fn basic(user: &str, password: &str) -> String {
@@ -227,6 +266,49 @@ mod tests {
             assert_eq!(credentials.value_for(&Url::parse(url).unwrap()).as_deref(), expected, "{url}");
         }
         assert_eq!(format!("{credentials:?}"), "Credentials(2 tokens, 3 logins)");
+    }
+
+    #[test]
+    fn no_variable_means_two_hosts() {
+        for (name, spelling) in [
+            ("packages.example.com", "PACKAGES_EXAMPLE_COM"),
+            ("packages-example.com", "PACKAGES__EXAMPLE_COM"),
+            ("packages.example-com", "PACKAGES_EXAMPLE__COM"),
+            ("xn--bcher-kva.example", "XN____BCHER__KVA_EXAMPLE"),
+            ("127.0.0.1", "127_0_0_1"),
+            ("localhost", "LOCALHOST"),
+            ("[::1]", "_5B3A3A315D"),
+            ("a_b.example", "_615F622E6578616D706C65"),
+            ("example.com.", "_6578616D706C652E636F6D2E"),
+            ("a-.b.example", "_612D2E622E6578616D706C65"),
+        ] {
+            assert_eq!(variable(name), format!("{PREFIX}{spelling}"));
+            assert_eq!(host(spelling).as_deref(), Some(name), "{spelling}");
+        }
+        // `a.-b` or `a-.b`; not in upper-case hexadecimal; an ordinary name in disguise.
+        for spelling in ["A___B", "A_____B", "", "_", "A_", "_5", "_ZZ", "__A", "_6578616D706C65", "A B", "A.B"] {
+            assert_eq!(host(spelling), None, "{spelling}");
+        }
+        let (credentials, warnings) = Credentials::from_environment([("PINTREE_TOKEN_A___B".to_owned(), "t".to_owned())]);
+        assert_eq!((credentials.tokens.len(), warnings.len()), (0, 1));
+    }
+
+    #[test]
+    fn a_look_alike_gets_no_token() {
+        let credentials = credentials(&[("PINTREE_TOKEN_PACKAGES_EXAMPLE_COM", "tok"), ("PINTREE_TOKEN__5B3A3A315D", "six")], "");
+        for (url, expected) in [
+            ("https://packages.example.com/x", Some("Bearer tok")),
+            ("https://Packages.Example.Com:8443/x", Some("Bearer tok")),
+            ("https://packages-example.com/x", None),
+            ("https://packages.example-com/x", None),
+            ("https://packages-example-com/x", None),
+            ("https://packages_example_com/x", None),
+            ("https://packages.example.com./x", None),
+            ("https://packages.example.com.evil.example/x", None),
+            ("http://[::1]:99/x", Some("Bearer six")),
+        ] {
+            assert_eq!(credentials.value_for(&Url::parse(url).unwrap()).as_deref(), expected, "{url}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use super::{aptsources, keys, openpgp};
+use super::{aptsources, credentials, keys, openpgp};
 use crate::index::release;
 use crate::pkg::Sha256;
 
@@ -416,7 +416,11 @@ impl Error {
             }
             Self::NoSuite { .. } => Some("look at the suite's name in the manifest, and at the address (`--mirror`)".to_owned()),
             Self::NoMirror { archive } => Some(format!("write `{archive} = \"https://mirror.example.org/{archive}\"` in `mirrors.toml`")),
-            Self::Status { status: 401 | 403, .. } => Some("credentials come from `~/.netrc` or from `PINTREE_TOKEN_HOST`".to_owned()),
+            Self::Status { status: 401 | 403, url } => {
+                let host = reqwest::Url::parse(url).ok().and_then(|url| url.host_str().map(credentials::variable));
+                let variable = host.unwrap_or_else(|| "PINTREE_TOKEN_HOST".to_owned());
+                Some(format!("credentials come from `~/.netrc` or from `{variable}`"))
+            }
             Self::Status { status: 407, .. } => {
                 Some("a proxy's credentials stand in its address: `http_proxy=http://USER:PASSWORD@proxy.example.org:3128`".to_owned())
             }
@@ -472,13 +476,13 @@ fn credentials_word(status: u16) -> &'static str {
     }
 }
 
-fn prefix(yes: bool) -> &'static str {
-    if yes { "at least " } else { "" }
-}
-
 /// A moment that may be outside of what people or formats think of.
 fn clock(now: Timestamp) -> String {
     if now == Timestamp::MAX { "after the year 9999".to_owned() } else { now.strftime("%Y-%m-%d").to_string() }
+}
+
+fn prefix(yes: bool) -> &'static str {
+    if yes { "at least " } else { "" }
 }
 
 fn sync_word(by_release: bool) -> &'static str {

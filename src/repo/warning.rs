@@ -56,6 +56,11 @@ pub enum Warning {
         /// Why.
         problem: String,
     },
+    /// A variable with a token names no host, or could name several.
+    TokenName {
+        /// The variable.
+        variable: String,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -69,6 +74,9 @@ impl fmt::Display for Warning {
             Self::Outdated { url, until } => write!(f, "`{url}` in the cache was valid until {until}"),
             Self::Untrusted { repo, suite } => write!(f, "nothing vouches for suite `{suite}` of repository `{repo}` (`trust = \"none\"`)"),
             Self::OpenNetrc { path } => write!(f, "others can read the passwords in `{}`; run `chmod 600` on it", path.display()),
+            Self::TokenName { variable } => {
+                write!(f, "`{variable}` is not used: behind `PINTREE_TOKEN_` write the host in upper case, `_` for `.` and `__` for `-`")
+            }
             Self::UnreadableNetrc { path, problem } => write!(f, "cannot read `{}`: {problem}", path.display()),
         }
     }

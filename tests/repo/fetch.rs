@@ -204,7 +204,7 @@ fn logs_in_where_it_should_and_nowhere_else() {
     assert!(get(&client, &url(&server, "/file"), Limit::Exactly(11)).is_ok());
     let stranger = get(&Client::new(options()), &url(&server, "/file"), Limit::Exactly(11)).unwrap_err();
     insta::assert_snapshot!(said(&stranger, &server), @"`http://127.0.0.1/file`: the server answered 401 (credentials are missing or wrong)");
-    insta::assert_snapshot!(stranger.hint().unwrap(), @"credentials come from `~/.netrc` or from `PINTREE_TOKEN_HOST`");
+    insta::assert_snapshot!(stranger.hint().unwrap(), @"credentials come from `~/.netrc` or from `PINTREE_TOKEN_127_0_0_1`");
 
     // Another port is another server.
     server.fault("/away", 1, Fault::Redirect(302, format!("{}/file", other.url())));
