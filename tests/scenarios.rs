@@ -131,6 +131,7 @@ fn outcome(document: &DocumentMut) -> String {
         let pins = strings(keep.get("pins")).iter().map(|text| pin(text, &native)).collect();
         problem.preferences.push(Preference { choices: flag(keep, "choices"), pins });
     }
+    problem.floors = strings(document.get("floors")).iter().map(|text| pin(text, &native)).collect();
     if text(document.as_table(), "only") == Some("security") {
         let pins = problem.preferences.iter().flat_map(|preference| &preference.pins);
         problem.updates = universe.security_updates(&problem.native, pins);

@@ -194,6 +194,7 @@ Examples:
   pintree lock --only security          move what has a security update, and nothing else
   pintree lock --upgrade --at 2026-01-02   move every pin to what they had on that day
   pintree lock --upgrade --min-age 3d   as --upgrade, without what is younger than three days
+  pintree lock --upgrade --allow-downgrade   go back where the repositories have gone back
   pintree lock --check                  compare manifest and lockfile, offline; exit 1 when stale")]
 pub struct Lock {
     /// Manifests to lock; all of `manifests/` when none is given
@@ -220,8 +221,11 @@ pub struct Lock {
     /// Let architectures differ where one has an update that another one has not yet
     #[arg(long)]
     pub allow_skew: bool,
+    /// Let versions go back to what the repositories have, where a pinned one has left them and nothing newer is there
+    #[arg(long)]
+    pub allow_downgrade: bool,
     /// Only compare manifest and lockfile; exit 1 with the reasons when the lockfile is stale or a hold has run out
-    #[arg(long, conflicts_with_all = ["upgrade", "upgrade_package", "only", "at", "min_age", "allow_skew", "resolve_conflicts", "dry_run"])]
+    #[arg(long, conflicts_with_all = ["upgrade", "upgrade_package", "only", "at", "min_age", "allow_skew", "allow_downgrade", "resolve_conflicts", "dry_run"])]
     pub check: bool,
     /// Say what would change, and write nothing
     #[arg(long)]

@@ -21,7 +21,13 @@ pub fn run(global: &Global, args: &Bot, ui: &mut Ui) -> Result<Exit, Error> {
         base: args.base.clone(),
         branch: args.branch.clone(),
         author: args.author.as_ref().map(author).transpose()?,
-        lock: lock::Options { upgrade, at: args.at, min_age: args.min_age, ..lock::Options::default() },
+        lock: lock::Options {
+            upgrade,
+            at: args.at,
+            min_age: args.min_age,
+            allow_downgrade: args.allow_downgrade,
+            ..lock::Options::default()
+        },
         until: build::stage(args.until),
         jobs: args.jobs,
         push: args.push.clone(),
@@ -43,6 +49,7 @@ pub fn run(global: &Global, args: &Bot, ui: &mut Ui) -> Result<Exit, Error> {
 
 fn tell(report: &Report, ui: &mut Ui) {
     let branch = &report.branch;
+    report.unlisted.iter().for_each(|one| ui.warn(one));
     match report.outcome {
         Outcome::Nothing => ui.status("Unchanged", "every lockfile is as new as it can be"),
         Outcome::Unchanged => ui.status("Unchanged", &format!("`{branch}` has it all already")),
@@ -100,6 +107,7 @@ fn as_json(report: &Report) -> serde_json::Value {
     let held = |held: &HeldBack| json!({"changes": held.changes, "with": held.with, "why": held.why, "log": held.log});
     json!({
         "outcome": outcome,
+        "unlisted": report.unlisted,
         "branch": report.branch,
         "commits": commits,
         "held": report.held.iter().map(held).collect::<Vec<_>>(),

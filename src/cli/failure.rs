@@ -46,7 +46,7 @@ pub fn exit(error: &Error) -> Exit {
         | Error::Unrecorded { .. } => Exit::Findings,
         Error::Unsolvable { .. } | Error::NoContents { .. } => Exit::NoSolution,
         Error::Repo(error) => repo_exit(error),
-        Error::Missing { .. } | Error::NoFields { .. } | Error::NoLocalFile { .. } => Exit::Network,
+        Error::Missing { .. } | Error::Gone { .. } | Error::NoFields { .. } | Error::NoLocalFile { .. } => Exit::Network,
         Error::LocalPackage { .. } | Error::LocalFields { .. } | Error::LocalTwice { .. } | Error::LocalChanged { .. } => Exit::Integrity,
         Error::Index { .. } | Error::Contents { .. } | Error::Unreadable { .. } => Exit::Integrity,
         Error::Steps { exit, .. } => match exit {
@@ -109,6 +109,7 @@ pub fn hints(error: &Error) -> Vec<String> {
             vec![format!("add `snapshot = \"https://snapshot.example.org/{repo}/{{timestamp}}/\"` to `[repo.{repo}]` in the manifest")]
         }
         Error::Unsolvable { source, .. } => source.hints.clone(),
+        Error::Gone { .. } => one("`--allow-downgrade` goes back to what the indexes have; or use a mirror that is up to date"),
         Error::Busy { .. } => one("try again when it has ended"),
         Error::NoFields { .. } => one("`pintree build` imports them; where the archive has moved on, `pintree lock --upgrade`"),
         Error::Unreadable { .. } => one("run `pintree verify`"),

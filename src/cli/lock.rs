@@ -3,7 +3,7 @@
 use super::args::{Format, Global, Lock, Only};
 use super::ui::Ui;
 use super::{Exit, args};
-use crate::ops::lock::{Checked, Locked, Options, Upgrade};
+use crate::ops::lock::{Checked, Locked, Options, Unlisted, Upgrade};
 use crate::ops::{Error, lock};
 use crate::pkg::Hold;
 use serde_json::{Value, json};
@@ -26,13 +26,19 @@ pub fn run(global: &Global, args: &Lock, ui: &mut Ui) -> Result<Exit, Error> {
         min_age: args.min_age,
         resolve_conflicts: args.resolve_conflicts,
         allow_skew: args.allow_skew,
+        allow_downgrade: args.allow_downgrade,
         dry_run: args.dry_run || global.is_locked(),
         lockfile: args.lockfile.clone(),
     };
     let locked = lock::lock(&mut super::session(global, ui), &options)?;
     if ui.format() == Format::Json {
-        ui.result(&super::pretty(&images(&locked)?));
+        let unlisted: Vec<Value> = locked.iter().flat_map(|one| one.unlisted.iter().map(|kept| unlisted(&one.manifest, kept))).collect();
+        let mut result = images(&locked)?;
+        result["unlisted"] = json!(unlisted);
+        ui.result(&super::pretty(&result));
     }
+    // That a mirror has gone back is more than any change.
+    locked.iter().for_each(|one| tell_unlisted(&one.unlisted, ui));
     for one in &locked {
         tell(one, options.dry_run, ui);
     }
@@ -72,6 +78,27 @@ fn check(global: &Global, args: &Lock, ui: &mut Ui) -> Result<Exit, Error> {
 fn hold(manifest: &str, hold: &Hold) -> Value {
     let (package, version) = (hold.package.as_str(), hold.version.as_str());
     json!({"manifest": manifest, "package": package, "version": version, "reason": hold.reason, "until": hold.until})
+}
+
+/// What stays although no index has it any more, for programs.
+pub fn unlisted(manifest: &str, kept: &Unlisted) -> Value {
+    json!({
+        "manifest": manifest,
+        "source": kept.source,
+        "version": kept.version,
+        "newest": kept.newest,
+        "repo": kept.repo,
+        "packages": kept.packages,
+        "arches": kept.arches.iter().map(|arch| arch.deb_name()).collect::<Vec<_>>(),
+    })
+}
+
+/// Says what stays although no index has it any more.
+pub fn tell_unlisted(unlisted: &[Unlisted], ui: &mut Ui) {
+    unlisted.iter().for_each(|one| ui.warn(&one.to_string()));
+    if !unlisted.is_empty() {
+        ui.always("hint: wait for the mirror, or use another one; `--allow-downgrade` goes back to what the indexes have");
+    }
 }
 
 /// The whole set of each image, as design and documentation promise it to programs.

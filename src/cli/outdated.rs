@@ -18,6 +18,9 @@ pub fn run(global: &Global, args: &args::Outdated, ui: &mut Ui) -> Result<Exit, 
         Format::Markdown => found.iter().map(markdown).collect::<Vec<_>>().join("\n"),
         Format::Human => found.iter().map(|one| human(one, ui)).collect(),
     };
+    for one in &found {
+        super::lock::tell_unlisted(&one.unlisted, ui);
+    }
     ui.result(&text);
     for one in &found {
         if let Some(error) = &one.unsolvable {
@@ -119,6 +122,7 @@ fn manifest_json(one: &Outdated) -> Value {
     json!({
         "manifest": one.manifest,
         "sources": one.sources,
+        "unlisted": one.unlisted.iter().map(|kept| super::lock::unlisted(&one.manifest, kept)).collect::<Vec<_>>(),
         "unsolvable": one.unsolvable.as_ref().map(|error| super::failure::plain(error)),
         "outdated": one.rows.iter().map(row).collect::<Vec<_>>(),
     })

@@ -93,6 +93,8 @@ pub struct Waiting {
 pub struct Report {
     /// What became of it.
     pub outcome: Outcome,
+    /// What stays although no index has it any more, one sentence each.
+    pub unlisted: Vec<String>,
     /// The branch.
     pub branch: String,
     /// The commits on it, the oldest first.
@@ -189,6 +191,7 @@ impl Run<'_> {
     fn report(&self, outcome: Outcome) -> Report {
         Report {
             outcome,
+            unlisted: vec![],
             branch: self.name.clone(),
             commits: vec![],
             held: vec![],
@@ -206,11 +209,12 @@ impl Run<'_> {
         let old = scratch.lockfiles()?;
         scratch.check_out(session, self.git, &branch.tip)?;
         let new = scratch.lockfiles()?;
-        let (indexes, held, waiting) = message::told(&branch.commits);
+        let message::Told { indexes, unlisted, held, waiting } = message::told(&branch.commits);
         let compared = compare(session, scratch, &old, &new)?;
         let untried = BTreeSet::new();
-        let message = message::request(&compared, &Night { indexes: &indexes, held: &held, untried: &untried, waiting: &waiting });
-        Ok(Report { message, held, ..self.report(Outcome::Unchanged) })
+        let night = Night { indexes: &indexes, unlisted: &unlisted, held: &held, untried: &untried, waiting: &waiting };
+        let message = message::request(&compared, &night);
+        Ok(Report { message, unlisted, held, ..self.report(Outcome::Unchanged) })
     }
 
     fn update(
@@ -227,7 +231,8 @@ impl Run<'_> {
         // Where past states were read, packages come from there.
         locked.iter().try_for_each(|one| lock::record(&inner, &one.manifest, &one.indexes))?;
         let (waiting, indexes) = (waiting(&locked), indexes(&locked));
-        let report = |outcome| Report { waiting: waiting.clone(), ..self.report(outcome) };
+        let unlisted = unlisted(&locked);
+        let report = |outcome| Report { waiting: waiting.clone(), unlisted: unlisted.clone(), ..self.report(outcome) };
         let new: Lockfiles = locked.into_iter().map(|locked| (locked.manifest, locked.lockfile)).collect();
         if new.iter().all(|(name, new)| old.get(name).is_some_and(|old| old.render() == new.render())) {
             return Ok(report(Outcome::Nothing));
@@ -250,7 +255,7 @@ impl Run<'_> {
         let compared = compare(session, scratch, &old, &new)?;
         if self.options.message_only {
             let untried = BTreeSet::new();
-            let night = Night { indexes: &indexes, held: &[], untried: &untried, waiting: &sentences };
+            let night = Night { indexes: &indexes, unlisted: &unlisted, held: &[], untried: &untried, waiting: &sentences };
             return Ok(Report { message: message::request(&compared, &night), ..report(Outcome::WouldUpdate) });
         }
         let rules = self.rules.clone();
@@ -266,7 +271,7 @@ impl Run<'_> {
         report.builds = bench.builds;
         report.untried = landing.untried.iter().cloned().collect();
         report.held.clone_from(&held);
-        let night = Night::new(&indexes, &held, &landing, &sentences);
+        let night = Night { indexes: &indexes, unlisted: &unlisted, held: &held, untried: &landing.untried, waiting: &sentences };
         let Some(last) = planned.last().map(|planned| planned.lockfiles.clone()) else {
             report.message = message::request(&diff::Report::default(), &night);
             return Ok(report);
@@ -337,6 +342,12 @@ impl Run<'_> {
         }
         planned
     }
+}
+
+/// What stays although no index has it any more.
+fn unlisted(locked: &[lock::Locked]) -> Vec<String> {
+    let all: BTreeSet<String> = locked.iter().flat_map(|locked| &locked.unlisted).map(|one| diff::plain(&one.to_string())).collect();
+    all.into_iter().collect()
 }
 
 /// What is new and not taken, and holds that have run out: security updates that a hold keeps out first.

@@ -108,6 +108,20 @@ pub enum Error {
         /// The name.
         package: String,
     },
+    /// A pinned version has left the indexes, and its package file is nowhere to be had.
+    #[error("`{package}` {version} of repository `{repo}` is locked{}: no index lists it any more, and its file cannot be had", more(*.others))]
+    Gone {
+        /// The package.
+        package: String,
+        /// The locked version.
+        version: String,
+        /// The repository.
+        repo: String,
+        /// How many more there are.
+        others: usize,
+        /// Why the file cannot be had.
+        source: Option<Box<repo::Error>>,
+    },
     /// The lockfile would change, and may not.
     #[error("`{}` would change", lockfile.display())]
     WouldChange {
@@ -473,6 +487,14 @@ pub struct Stale {
     pub lockfile: PathBuf,
     /// What differs, one a line.
     pub reasons: Vec<String>,
+}
+
+fn more(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        1 => ", and so is one more".to_owned(),
+        count => format!(", and so are {count} more"),
+    }
 }
 
 fn list(names: &[String]) -> String {

@@ -1,6 +1,7 @@
 //! `pintree lock`: read the repositories, solve every image, write the lockfile, say what changed.
 
 pub use super::blocked::Blocked;
+pub use super::floors::Unlisted;
 pub use super::holds::Expired;
 pub use super::lagging::Lagging;
 
@@ -32,6 +33,8 @@ pub struct Options {
     pub resolve_conflicts: bool,
     /// Let architectures differ where one has an update that another one has not yet.
     pub allow_skew: bool,
+    /// Let versions go back to what the repositories have, where they have nothing newer any more.
+    pub allow_downgrade: bool,
     /// The file to write in place of `lockfiles/NAME.lock`.
     pub lockfile: Option<PathBuf>,
 }
@@ -76,6 +79,8 @@ pub struct Locked {
     pub differs: bool,
     /// Whether there was no lockfile before.
     pub fresh: bool,
+    /// What stays although no index has it any more.
+    pub unlisted: Vec<Unlisted>,
     /// What holds keep out; security updates first.
     pub blocked: Vec<Blocked>,
     /// What one architecture has and another one has not yet.
@@ -113,8 +118,9 @@ pub fn lock(session: &mut Session<'_>, options: &Options) -> Result<Vec<Locked>,
         let change = diff::compare(&manifest.name, old.as_ref(), Some(&solved.lockfile), &Facts::default());
         let differs = if options.dry_run { !solved.lockfile.is_in(&path)? } else { keep(session, &manifest.name, &solved, &path)? };
         let (fresh, expired) = (old.is_none(), holds::expired(session, manifest));
-        let Solved { lockfile, blocked, lagging, indexes } = solved;
-        done.push(Locked { manifest: manifest.name.clone(), path, lockfile, change, differs, fresh, blocked, lagging, expired, indexes });
+        let Solved { lockfile, unlisted, blocked, lagging, indexes } = solved;
+        let manifest = manifest.name.clone();
+        done.push(Locked { manifest, path, lockfile, change, differs, fresh, unlisted, blocked, lagging, expired, indexes });
     }
     Ok(done)
 }
@@ -165,6 +171,7 @@ pub fn current(session: &mut Session<'_>, manifest: &Manifest, locked: bool) -> 
         _ if locked => Err(Error::Stale { stale }),
         old => {
             let solved = solve(session, manifest, old.as_ref(), &Options::default())?;
+            solved.unlisted.iter().for_each(|one| session.talk.warn(&one.to_string()));
             if keep(session, &manifest.name, &solved, &path)? {
                 session.talk.status("Locked", &path.display().to_string());
             }

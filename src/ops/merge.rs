@@ -3,6 +3,7 @@
 //! Two ways lead here. git's merge driver has three lockfiles and no merged manifest yet, so it merges what the lockfiles say of
 //! their manifests, and asks no server. `lock --resolve-conflicts` has the manifest as somebody has merged it.
 
+use super::floors::Floors;
 use super::git::Git;
 use super::indexes::{Files, Indexes};
 use super::lock::Upgrade;
@@ -159,7 +160,8 @@ fn without_network(
         universes.push((architecture, universe.with(kept.sources)));
     }
     let holds = holds::active(session, manifest);
-    let solving = Solving { manifest, old: Some(preferred), upgrade: &Upgrade::Nothing, holds, universes };
+    let upgrade = &Upgrade::Nothing;
+    let solving = Solving { manifest, old: Some(preferred), upgrade, holds, universes, floors: Floors::default(), left: BTreeMap::new() };
     let mut files = |session: &mut Session<'_>, architecture: &Architecture, requests: &[Request]| match &mut indexes {
         Some(indexes) => indexes.files(session, architecture, requests),
         None => Ok(Files::default()),

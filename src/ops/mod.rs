@@ -17,6 +17,7 @@ pub mod drivers;
 mod error;
 mod facts;
 mod fields;
+mod floors;
 pub mod gc;
 pub mod git;
 pub mod graph;

@@ -83,12 +83,33 @@ pub fn places(session: &Session<'_>, mirrors: &Mirrors, manifest: &Manifest, des
     Ok(places)
 }
 
+/// Where packages lie that a repository may have no more: where it lies now, then in its states when the lockfile was last
+/// made here and, by the snapshots, now. A mirror that went back or lost a package has not taken those along.
+pub fn former_places(session: &Session<'_>, mirrors: &Mirrors, manifest: &Manifest, described: &Repo) -> Result<Vec<Url>, Error> {
+    let mut places = places(session, mirrors, manifest, described)?;
+    let template = template(mirrors, described);
+    let now = Timestamp::try_from(session.now).ok().map(|now| aged(now, Duration::ZERO));
+    for at in dates(session, &manifest.name, &described.name).into_iter().rev().chain(now) {
+        places.extend(snapshot_base(template, at).filter(|url| !places.contains(url)));
+    }
+    Ok(places)
+}
+
+/// What the repository's files said of their time when the lockfile was last made here.
+fn dates(session: &Session<'_>, manifest: &str, repo: &str) -> BTreeSet<Timestamp> {
+    rows(session, manifest, repo).iter().filter_map(|row| row["date"].as_str()?.parse().ok()).collect()
+}
+
 /// The moments at which a repository was read when the lockfile was last made here. No record, or one that cannot be read, is
 /// none: it only helps to find what mirrors have no more.
 fn recorded(session: &Session<'_>, manifest: &str, repo: &str) -> BTreeSet<Timestamp> {
+    rows(session, manifest, repo).iter().filter_map(|row| row["at"].as_str()?.parse().ok()).collect()
+}
+
+fn rows(session: &Session<'_>, manifest: &str, repo: &str) -> Vec<serde_json::Value> {
     let text = std::fs::read_to_string(session.project.indexes_record(manifest)).unwrap_or_default();
     let rows: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap_or_default();
-    rows.iter().filter(|row| row["repo"] == repo).filter_map(|row| row["at"].as_str()?.parse().ok()).collect()
+    rows.into_iter().filter(|row| row["repo"] == repo).collect()
 }
 
 /// Whether a suite's packages need not age.

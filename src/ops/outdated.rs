@@ -18,6 +18,8 @@ pub struct Outdated {
     pub manifest: String,
     /// How many source packages are locked.
     pub sources: usize,
+    /// What no index has any more, because what they have is older or nothing: an upgrade keeps it.
+    pub unlisted: Vec<lock::Unlisted>,
     /// What has something newer; security updates first, then by source package.
     pub rows: Vec<Row>,
     /// Why an upgrade has no solution, if it has none.
@@ -120,9 +122,9 @@ pub fn outdated(session: &mut Session<'_>, manifests: &[PathBuf]) -> Result<Vec<
 fn of_manifest(session: &mut Session<'_>, manifest: &Manifest, old: &Lockfile) -> Result<Outdated, Error> {
     let options = Options { upgrade: Upgrade::All, ..Options::default() };
     let prepared = solve::prepare(session, manifest, Some(old), &options)?;
-    let (new, lagging, unsolvable) = match prepared.solve(session) {
-        Ok(Solved { lockfile, lagging, .. }) => (Some(lockfile), lagging, None),
-        Err(error @ Error::Unsolvable { .. }) => (None, vec![], Some(error)),
+    let (new, unlisted, lagging, unsolvable) = match prepared.solve(session) {
+        Ok(Solved { lockfile, unlisted, lagging, .. }) => (Some(lockfile), unlisted, lagging, None),
+        Err(error @ (Error::Unsolvable { .. } | Error::Gone { .. })) => (None, vec![], vec![], Some(error)),
         Err(error) => return Err(error),
     };
     let lagging: BTreeSet<&str> = lagging.iter().filter(|one| one.held.is_some()).map(|one| one.source.as_str()).collect();
@@ -143,7 +145,7 @@ fn of_manifest(session: &mut Session<'_>, manifest: &Manifest, old: &Lockfile) -
         }
     }
     let sources: BTreeSet<&str> = old.cells().iter().map(|pin| pin.source.as_str()).collect();
-    Ok(Outdated { manifest: manifest.name.clone(), sources: sources.len(), rows: rows.into_values().collect(), unsolvable })
+    Ok(Outdated { manifest: manifest.name.clone(), sources: sources.len(), unlisted, rows: rows.into_values().collect(), unsolvable })
 }
 
 /// Whether two pins are of one place in an image.

@@ -31,6 +31,9 @@ pub use problem::{Preference, Problem};
 pub use solution::{Chosen, Reason, Satisfied, Solution, SolvedBy};
 pub use unsolvable::{Because, Cause, Elsewhere, Hindrance, Provider, Step, Unsolvable};
 
+/// What lets older versions take the place of pins.
+pub const GO_BACK: &str = "let versions go back with `--allow-downgrade`";
+
 /// Why there is no solution.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -117,6 +117,8 @@ pub(super) struct Pool<'u> {
     pins: HashMap<(&'u str, Slot), Vec<&'u str>>,
     /// Names and slots of packages to prefer among alternatives.
     choices: HashMap<(&'u str, Slot), ()>,
+    /// By name and architecture: the version that nothing older may take the place of.
+    floors: HashMap<(&'u str, Slot), &'u str>,
     pub unlocked: BTreeSet<Unit>,
     /// What the walk had chosen when it failed.
     draft: BTreeSet<CandidateId>,
@@ -147,9 +149,17 @@ impl<'u> Pool<'u> {
             restricted: HashMap::new(),
             pins: HashMap::new(),
             choices: HashMap::new(),
+            floors: HashMap::new(),
             unlocked: BTreeSet::new(),
             draft: BTreeSet::new(),
         };
+        for pin in &problem.floors {
+            let Some(slot) = pool.slot_of(&pin.architecture) else { continue };
+            let floor = pool.floors.entry((&pin.name, slot)).or_insert(&pin.version);
+            if version::compare(&pin.version, floor).is_gt() {
+                *floor = &pin.version;
+            }
+        }
         for pin in &problem.updates {
             pool.prefer(pin);
         }
@@ -388,6 +398,12 @@ impl<'u> Pool<'u> {
             && version::compare(package.source_version(), ceiling).is_gt()
         {
             return Some(Because::Lagging { version: ceiling.clone() });
+        }
+        let slot = self.get(candidate).slot;
+        if let Some(locked) = self.floors.get(&(name, slot))
+            && version::compare(package.version(), locked).is_lt()
+        {
+            return Some(Because::Older { locked: (*locked).to_owned() });
         }
         let mut holds = self.problem.holds.iter();
         let hold = holds.find(|hold| hold.names(name, package.source()) && !hold.allows(package.version()))?;

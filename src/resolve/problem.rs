@@ -21,6 +21,8 @@ pub struct Problem<'a> {
     pub holds: Vec<Hold>,
     /// Versions that source packages do not go beyond, because another architecture has nothing newer yet.
     pub ceilings: BTreeMap<String, String>,
+    /// Pins that nothing older may take the place of.
+    pub floors: Vec<Pin>,
     /// What is to be kept, most important first: the old lock's pins, the extended image's, the other images' by name.
     ///
     /// `--upgrade` gives no old pins; `--upgrade-package P` gives them all but P's.
@@ -42,6 +44,7 @@ impl<'a> Problem<'a> {
             steering: ImageSteering::default(),
             holds: Vec::new(),
             ceilings: BTreeMap::new(),
+            floors: Vec::new(),
             preferences: Vec::new(),
             updates: Vec::new(),
             files: &|_| Vec::new(),

@@ -39,6 +39,7 @@ impl fmt::Display for Because {
             Self::NotAutomatic => f.write_str("the suite supplies only what is asked `from` it"),
             Self::TooYoung => f.write_str("it is younger than packages must be"),
             Self::Lagging { version } => write!(f, "another architecture has nothing newer than {version} yet"),
+            Self::Older { locked } => write!(f, "it is older than the locked {locked}"),
             Self::Hold { package, version, reason } => {
                 write!(f, "the hold on `{package}` keeps it at `{version}`")?;
                 reason.as_ref().map_or(Ok(()), |reason| write!(f, " ({reason})"))
@@ -224,6 +225,7 @@ fn lift(available: &[Elsewhere], hints: &mut Vec<String>) {
             Some(Because::NotAutomatic) => hints.push(format!("ask for `{package} from {suite}`")),
             Some(Because::TooYoung) => hints.push(format!("wait until `{package}` is old enough, or lower `min-age`")),
             Some(Because::Lagging { .. }) => hints.push("let architectures differ with `--allow-skew`".to_owned()),
+            Some(Because::Older { .. }) => hints.push(super::GO_BACK.to_owned()),
             Some(Because::Hold { package, version, .. }) => hints.push(format!("lift or change the hold of `{package}` at `{version}`")),
             Some(Because::Priority { repo: other }) => {
                 hints.push(format!("give `{repo}` the lower priority number, or exclude `{package}` from `{other}`"));

@@ -119,6 +119,11 @@ pub enum Because {
         /// The version that all have.
         version: String,
     },
+    /// A newer version is locked, and nothing goes back by itself.
+    Older {
+        /// The locked version.
+        locked: String,
+    },
     /// A hold in force keeps the package at other versions.
     Hold {
         /// The hold's package pattern.

@@ -13,6 +13,7 @@ mod cli;
 mod configure;
 mod credentials;
 mod diff;
+mod downgrades;
 mod fixture;
 mod hostile;
 mod interrupted;

@@ -55,6 +55,9 @@ pub struct Bot {
     /// Take only packages that are so old, security updates apart: a number and `h`, `d` or `w`
     #[arg(long, value_name = "AGE", value_parser = age, conflicts_with = "at")]
     pub min_age: Option<Duration>,
+    /// Let versions go back to what the repositories have, where a pinned one has left them and nothing newer is there
+    #[arg(long)]
+    pub allow_downgrade: bool,
     /// Build images up to this step
     #[arg(long, value_enum, default_value_t = Until::Sealed)]
     pub until: Until,

@@ -12,6 +12,8 @@ pub const ATTEMPT: &str = "Pintree-Attempt";
 pub const HELD: &str = "Pintree-Held-Back";
 /// The trailer of what the repositories have and a hold or another architecture keeps out.
 pub const WAITS: &str = "Pintree-Waits";
+/// The trailer of what no index has any more and stays.
+pub const UNLISTED: &str = "Pintree-Unlisted";
 /// The trailer of an index that was used.
 pub const INDEX: &str = "Pintree-Index";
 /// The trailer of security advisories that a change closes.

@@ -1,7 +1,7 @@
 //! What the bot says of an update: to those who read commits, and to those who review the change.
 
-use super::branch::{ATTEMPT, HELD, INDEX, MARK, SECURITY, WAITS, trailer};
-use super::builds::{Held, Landing, sentence};
+use super::branch::{ATTEMPT, HELD, INDEX, MARK, SECURITY, UNLISTED, WAITS, trailer};
+use super::builds::{Held, sentence};
 use crate::diff::{self, SourceChange, plain};
 use crate::ops::git::Record;
 use std::collections::BTreeSet;
@@ -51,19 +51,14 @@ impl HeldBack {
 pub struct Night<'n> {
     /// What identifies the indexes: `REPOSITORY SUITE DATE SHA256`, one each.
     pub indexes: &'n [String],
+    /// What no index has any more and stays, one sentence each.
+    pub unlisted: &'n [String],
     /// What stays.
     pub held: &'n [HeldBack],
     /// What was not tried.
     pub untried: &'n BTreeSet<String>,
     /// What is new and not taken, and holds that have run out, one sentence each.
     pub waiting: &'n [String],
-}
-
-impl<'n> Night<'n> {
-    /// What stays, what was not tried and what waits.
-    pub fn new(indexes: &'n [String], held: &'n [HeldBack], landing: &'n Landing, waiting: &'n [String]) -> Self {
-        Self { indexes, held, untried: &landing.untried, waiting }
-    }
 }
 
 /// The message of one commit; `attempt` stands in the last one.
@@ -81,6 +76,7 @@ pub fn commit(group: &str, changes: &[SourceChange], report: &diff::Report, nigh
     }
     night.indexes.iter().for_each(|index| text.push_str(&format!("{INDEX}: {}\n", plain(index))));
     if let Some(attempt) = attempt {
+        night.unlisted.iter().for_each(|one| text.push_str(&format!("{UNLISTED}: {}\n", plain(one))));
         night.held.iter().for_each(|held| text.push_str(&format!("{HELD}: {}\n", held.line())));
         night.waiting.iter().for_each(|waits| text.push_str(&format!("{WAITS}: {}\n", plain(waits))));
         text.push_str(&format!("{ATTEMPT}: {attempt}\n"));
@@ -107,9 +103,14 @@ fn subject(group: &str, names: &[&str]) -> String {
     subject
 }
 
-/// The text of the change request: what stays first, then what changes, then from which indexes.
+/// The text of the change request: what no index has any more first, then what stays, then what changes, then from which indexes.
 pub fn request(report: &diff::Report, night: &Night<'_>) -> String {
     let mut text = String::new();
+    if !night.unlisted.is_empty() {
+        text.push_str("## Gone from the indexes, and kept\n\n");
+        night.unlisted.iter().for_each(|one| text.push_str(&format!("- {}\n", diff::code(one))));
+        text.push('\n');
+    }
     if !night.held.is_empty() {
         text.push_str("## Held back tonight\n\n");
     }
@@ -153,10 +154,22 @@ fn indented(text: &str) -> String {
     text.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("  {line}\n") }).collect()
 }
 
-/// What the commits of a branch tell of their night: indexes, what stays, and what waits. The log of a failed step is not
-/// among it.
-pub fn told(commits: &[Record]) -> (Vec<String>, Vec<HeldBack>, Vec<String>) {
-    let Some(last) = commits.last() else { return (vec![], vec![], vec![]) };
+/// What the commits of a branch tell of their night. The log of a failed step is not among it.
+#[derive(Default)]
+pub struct Told {
+    /// What identifies the indexes.
+    pub indexes: Vec<String>,
+    /// What no index has any more and stays.
+    pub unlisted: Vec<String>,
+    /// What stays.
+    pub held: Vec<HeldBack>,
+    /// What is new and not taken.
+    pub waiting: Vec<String>,
+}
+
+/// Reads what the commits of a branch tell of their night.
+pub fn told(commits: &[Record]) -> Told {
+    let Some(last) = commits.last() else { return Told::default() };
     let held = trailer(&last.message, HELD).map(|line| {
         let (change, why) = line.split_once(": ").unwrap_or((line, ""));
         let (change, with) = change.strip_suffix(')').and_then(|change| change.split_once(" (and with it ")).unwrap_or((change, ""));
@@ -164,7 +177,7 @@ pub fn told(commits: &[Record]) -> (Vec<String>, Vec<HeldBack>, Vec<String>) {
         HeldBack { changes: words(change), with: words(with), why: why.to_owned(), log: vec![] }
     });
     let all = |name| trailer(&last.message, name).map(str::to_owned).collect();
-    (all(INDEX), held.collect(), all(WAITS))
+    Told { indexes: all(INDEX), unlisted: all(UNLISTED), held: held.collect(), waiting: all(WAITS) }
 }
 
 #[cfg(test)]
