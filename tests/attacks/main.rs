@@ -9,5 +9,6 @@
 #[allow(dead_code, reason = "shared with the end-to-end tests, which use all of it")]
 #[path = "../e2e/fixture.rs"]
 mod fixture;
+mod freshness;
 mod repository;
 mod table;
