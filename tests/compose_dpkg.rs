@@ -6,7 +6,7 @@ use pintree::archive::Deb;
 use pintree::pkg::{Architecture, Sha256};
 use pintree::step::compose::{self, Arguments, UsrMerge};
 use pintree::step::import::store_package;
-use pintree::store::{RefName, Repo};
+use pintree::store::{PackageFile, RefName, Repo};
 use pintree::testkit::deb::{Compression, Package};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -40,8 +40,9 @@ fn compose(dir: &Path) -> (Repo, RefName) {
     let repo = Repo::init(&dir.join("repo")).unwrap();
     let names = packages().into_iter().map(|package| {
         let bytes = package.build();
-        let name = RefName::deb(&Sha256::of(&bytes));
-        repo.write_ref_if_changed(&name, &store_package(&repo, Deb::open(&bytes[..]).unwrap()).unwrap()).unwrap();
+        let file = PackageFile::of(&bytes);
+        let name = RefName::deb(&file.sha256);
+        repo.write_ref_if_changed(&name, &store_package(&repo, Deb::open(&bytes[..]).unwrap(), &file).unwrap()).unwrap();
         name
     });
     let arguments = Arguments {

@@ -247,7 +247,7 @@ mod tests {
         store = _build/ostree
         include _build/rules.ninja
 
-        build _build/ostree/refs/heads/deb/1/2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881: import
+        build _build/ostree/refs/heads/deb/2/2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881: import
           name = libstdc++6
           version = 1:12.2.0-14~rc1+deb12u1
           arch = armhf
@@ -255,7 +255,7 @@ mod tests {
           size = 588000
           from = --from 'edge/debian:pool/main/g/gcc-12/lib stdc++$$6.deb'
 
-        build _build/ostree/refs/heads/image/edge/kiosk/armhf/composed: compose _build/ostree/refs/heads/deb/1/2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881
+        build _build/ostree/refs/heads/image/edge/kiosk/armhf/composed: compose _build/ostree/refs/heads/deb/2/2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881
           image = edge/kiosk
           arch = armhf
           foreign = --foreign i386
@@ -264,7 +264,7 @@ mod tests {
           packages = _build/edge.kiosk.armhf.packages
           count = 1
 
-        build _build/ostree/refs/heads/image/edge/kiosk/armhf/configured: configure _build/ostree/refs/heads/deb/1/2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881 | _build/ostree/refs/heads/image/edge/kiosk/armhf/composed
+        build _build/ostree/refs/heads/image/edge/kiosk/armhf/configured: configure _build/ostree/refs/heads/deb/2/2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881 | _build/ostree/refs/heads/image/edge/kiosk/armhf/composed
           image = edge/kiosk
           arch = armhf
           foreign = --foreign i386

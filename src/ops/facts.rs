@@ -81,8 +81,7 @@ fn changelogs(
 
 /// The tree of an imported package, and its control paragraph.
 fn open(store: &Repo, pin: &Pin) -> Result<Option<(Checksum, String)>, Error> {
-    let Some(commit) = store.read_ref(&RefName::deb(&pin.sha256))? else { return Ok(None) };
-    let mut commit = store.read_commit(&commit)?;
+    let Some((_, mut commit)) = store.read_package(&RefName::deb(&pin.sha256))? else { return Ok(None) };
     let status = commit.metadata.remove(import::STATUS).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
     Ok(Some((commit.tree, status)))
 }

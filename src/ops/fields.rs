@@ -67,8 +67,7 @@ impl FieldReader {
     /// The commit of an imported package.
     pub fn commit(&self, pin: &Pin) -> Result<Option<Commit>, Error> {
         let Some(store) = &self.store else { return Ok(None) };
-        let Some(checksum) = store.read_ref(&RefName::deb(&pin.sha256))? else { return Ok(None) };
-        Ok(Some(store.read_commit(&checksum)?))
+        Ok(store.read_package(&RefName::deb(&pin.sha256))?.map(|(_, commit)| commit))
     }
 
     /// The fields of an image's pins.

@@ -50,7 +50,10 @@ pub fn gc(session: &mut Session<'_>, options: &Options) -> Result<Report, Error>
         let _guard = refuse_beside_build(session)?;
         let now = session.now;
         let is_fresh = |used| options.older_than.is_some_and(|age| !now.duration_since(used).is_ok_and(|unused| unused > age));
-        let keep = |name: &RefName, state: crate::store::RefState| is_fresh(state.used) || named.has(name);
+        // What another import format made no build reads, however lately it did.
+        let keep = |name: &RefName, state: crate::store::RefState| {
+            !name.is_of_other_import() && (is_fresh(state.used) || named.has(name))
+        };
         let logs = leftovers::stage_logs(&generated, &named.stages)?;
         for file in leftovers::unnamed(&generated, &named.files)?.into_iter().chain(logs) {
             if !is_fresh(leftovers::written(&file)?) {

@@ -9,7 +9,7 @@ use super::verify::{Check, Finding, FindingKind};
 use super::work::Work;
 use super::{Choice, Error, Session, build, leftovers};
 use crate::plan::{Compose, Plan, Stage};
-use crate::store::{Checksum, RefName, Repo};
+use crate::store::{self, Checksum, RefName, Repo};
 use std::path::Path;
 
 /// Where the second build takes place, below the directory of generated files.
@@ -96,7 +96,9 @@ fn take_packages(store: &Repo, other: &Repo, plan: &Plan) -> Result<(), Error> {
     let mut packages = vec![];
     for digest in plan.imports.keys() {
         let name = RefName::deb(digest);
-        packages.push((store.resolve_ref(&name)?, name));
+        let found = store.read_package(&name)?;
+        let (commit, _) = found.ok_or_else(|| store::Error::NoSuchRef { repo: store.path().to_owned(), name: name.to_string() })?;
+        packages.push((commit, name));
     }
     other.link_commits(store, packages.iter().map(|(commit, _)| commit))?;
     for (commit, name) in &packages {

@@ -264,7 +264,7 @@ impl Scratch {
         for pin in lockfiles.values().flat_map(Lockfile::cells) {
             let name = RefName::deb(&pin.sha256);
             if to.read_ref(&name)?.is_none()
-                && let Some(commit) = from.read_ref(&name)?
+                && let Some((commit, _)) = from.read_package(&name)?
             {
                 packages.push((commit, name));
             }

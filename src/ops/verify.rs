@@ -139,14 +139,12 @@ fn packages(
         }
         let Some(store) = reader.store() else { break };
         let name = format!("{} {} {}", pin.name, pin.version, pin.architecture);
-        match store.read_ref(&RefName::deb(&pin.sha256)) {
+        match store.read_package(&RefName::deb(&pin.sha256)) {
             Ok(None) => continue,
-            Ok(Some(commit)) => {
+            Ok(Some((checksum, commit))) => {
                 imported += 1;
-                damage(&mut findings, &name, seen.check(store, &commit)?);
-                if let Ok(commit) = store.read_commit(&commit) {
-                    identity(&mut findings, &name, pin, commit.metadata.get(import::STATUS).and_then(|value| value.as_str()));
-                }
+                damage(&mut findings, &name, seen.check(store, &checksum)?);
+                identity(&mut findings, &name, pin, commit.metadata.get(import::STATUS).and_then(|value| value.as_str()));
             }
             Err(error) if is_damage(&error) => damage(&mut findings, &name, vec![error.to_string()]),
             Err(error) => return Err(error.into()),

@@ -1,6 +1,7 @@
 //! What can go wrong with a repository.
 
 use super::Checksum;
+use crate::pkg::Sha256;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -95,6 +96,14 @@ pub enum Error {
         /// The ref.
         name: String,
     },
+    /// A package's ref names a commit that does not claim to be made of that package file.
+    #[error("ref `{name}` names a commit that {}", claim(.claimed.as_ref()))]
+    Claim {
+        /// The ref.
+        name: String,
+        /// The digest of the file that the commit claims to be made of, if it claims any.
+        claimed: Option<Sha256>,
+    },
     /// A ref that is needed does not exist.
     #[error("ref `{name}` does not exist in `{}`", .repo.display())]
     NoSuchRef {
@@ -127,6 +136,13 @@ pub enum Error {
     },
 }
 
+fn claim(claimed: Option<&Sha256>) -> String {
+    match claimed {
+        Some(sha256) => format!("was made of another package file, SHA-256 {sha256}"),
+        None => "does not say which package file it was made of".to_owned(),
+    }
+}
+
 impl Error {
     pub(super) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
@@ -135,6 +151,6 @@ impl Error {
 
     /// Tells whether stored bytes are at fault, rather than the host or the caller.
     pub fn is_integrity(&self) -> bool {
-        matches!(self, Self::Corrupt { .. } | Self::CorruptRef { .. })
+        matches!(self, Self::Corrupt { .. } | Self::CorruptRef { .. } | Self::Claim { .. })
     }
 }

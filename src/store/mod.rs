@@ -4,7 +4,8 @@
 //! links libostree costs as much as unpacking a package. Whatever needs libostree itself (checkout, fsck, pull,
 //! signatures) lives in the second binary, `pintree-ostree`.
 //!
-//! Takes bytes, [`Metadata`] and [`Tree`]s; gives [`Checksum`]s, and refs named by [`RefName`]. Knows nothing of packages.
+//! Takes bytes, [`Metadata`] and [`Tree`]s; gives [`Checksum`]s, and refs named by [`RefName`]. Of packages it knows the file that a commit
+//! claims to be made of, nothing else.
 //! Every [`Repo`] that is open holds a shared lock, so that [`Repo::collect_garbage`] never runs under it.
 
 mod check;
@@ -19,6 +20,7 @@ mod link;
 mod lock;
 mod merge;
 mod metadata;
+mod package;
 mod reader;
 mod recovery;
 mod refname;
@@ -35,6 +37,7 @@ pub use error::{Error, ObjectKind};
 pub use gc::{Collected, RefState};
 pub use merge::{Root, Side};
 pub use metadata::Metadata;
+pub use package::PackageFile;
 pub use reader::{FileKind, FileMeta};
 pub use refname::{DEB_IMPORT_FORMAT, IMAGE_FORMAT, ParseRefNameError, RefName};
 pub use repo::Repo;

@@ -6,14 +6,14 @@ use std::fmt;
 use std::str::FromStr;
 
 /// The version of what an import makes of a `.deb`; a change that gives other objects needs a new one.
-pub const DEB_IMPORT_FORMAT: u32 = 1;
+pub const DEB_IMPORT_FORMAT: u32 = 2;
 
 /// The version of what a compose makes of package refs; part of each image's identity.
 ///
 /// Raising it makes every image commit of every user a new one: only for a change of what steps produce.
 pub const IMAGE_FORMAT: u32 = 1;
 
-/// A ref: `deb/1/SHA256` for a package, `image/MANIFEST/IMAGE/ARCH/STAGE` for an image.
+/// A ref: `deb/2/SHA256` for a package, `image/MANIFEST/IMAGE/ARCH/STAGE` for an image.
 ///
 /// OSTree refuses `+`, `~`, `:`, `^` and components that start with a dot, so versions and package names never stand in
 /// a ref, and free names are escaped: `_` becomes `__`, any other byte outside `[A-Za-z0-9.-]` becomes `_` and two
@@ -48,6 +48,11 @@ impl RefName {
     /// The ref's text, which is also its path below `refs/heads`.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Tells whether the ref belongs to a package import of another format: no build reads it.
+    pub fn is_of_other_import(&self) -> bool {
+        self.0.strip_prefix("deb/").is_some_and(|rest| rest.split('/').next() != Some(&DEB_IMPORT_FORMAT.to_string()))
     }
 
     /// The digest of the package file, if this is a package's ref.
@@ -110,8 +115,10 @@ mod tests {
     fn names_packages_by_digest() {
         let digest = Sha256::of(b"");
         let name = RefName::deb(&digest);
-        assert_eq!(name.as_str(), format!("deb/1/{digest}"));
+        assert_eq!(name.as_str(), format!("deb/2/{digest}"));
         assert_eq!(name.package_digest(), Some(digest));
+        assert!(!name.is_of_other_import());
+        assert!(format!("deb/1/{digest}").parse::<RefName>().unwrap().is_of_other_import());
     }
 
     #[test]

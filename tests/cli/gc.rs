@@ -48,6 +48,20 @@ fn keeps_what_lockfiles_name_and_drops_the_rest() {
 }
 
 #[test]
+fn drops_packages_of_other_import_formats_however_young() {
+    let environment = TestEnv::with_project();
+    assert_eq!(environment.run(&["build", "--until", "composed", "small"]).code, 0);
+    let refs = environment.project().join("_build/ostree/refs/heads");
+    std::fs::create_dir_all(refs.join("deb/1")).unwrap();
+    let current = std::fs::read_dir(refs.join("deb/2")).unwrap().next().unwrap().unwrap();
+    std::fs::copy(current.path(), refs.join("deb/1").join(current.file_name())).unwrap();
+    let ran = environment.run(&["gc", "--older-than", "1d", "--format", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(report["refs"], serde_json::json!([format!("deb/1/{}", current.file_name().to_string_lossy())]), "{report}");
+    assert!(current.path().exists() && !refs.join("deb/1").exists());
+}
+
+#[test]
 fn refuses_beside_a_build_and_outside_a_project() {
     let environment = TestEnv::with_project();
     assert_eq!(environment.run(&["build", "--until", "composed", "small"]).code, 0);

@@ -4,7 +4,7 @@ use super::stanza::Stanza;
 use super::{Error, Frame};
 use crate::pkg::{ArchQualifier, Architecture, Relation};
 use crate::step::import::STATUS;
-use crate::store::{Checksum, RefName, Repo};
+use crate::store::{self, Checksum, RefName, Repo};
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -28,8 +28,9 @@ pub(in crate::step) struct Package {
 
 impl Package {
     fn load(repo: &Repo, name: &RefName) -> Result<Self, Error> {
-        let checksum = repo.resolve_ref(name)?;
-        let commit = repo.read_commit(&checksum)?;
+        let found = repo.read_package(name)?;
+        let (checksum, commit) =
+            found.ok_or_else(|| store::Error::NoSuchRef { repo: repo.path().to_owned(), name: name.to_string() })?;
         let bad = |reason: &str| Error::Stanza { name: name.to_string(), reason: reason.to_owned() };
         let text = commit.metadata.get(STATUS).and_then(|value| value.as_str()).ok_or_else(|| bad("it is missing"))?;
         let stanza = Stanza::parse(text).map_err(bad)?;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::archive::Deb;
 use crate::step::import::store_package;
-use crate::store::{Entry, FileKind, Tree};
+use crate::store::{Entry, FileKind, PackageFile, Tree};
 use crate::testkit::deb::Package as Made;
 
 struct Set {
@@ -59,8 +59,9 @@ impl Set {
 }
 
 fn import(repo: &Repo, bytes: &[u8]) -> RefName {
-    let commit = store_package(repo, Deb::open(bytes).unwrap()).unwrap();
-    let name = RefName::deb(&Sha256::of(bytes));
+    let file = PackageFile::of(bytes);
+    let commit = store_package(repo, Deb::open(bytes).unwrap(), &file).unwrap();
+    let name = RefName::deb(&file.sha256);
     repo.write_ref_if_changed(&name, &commit).unwrap();
     name
 }
@@ -97,10 +98,10 @@ fn replacing(name: &str, relations: &str) -> Made {
 #[test]
 fn reads_response_files() {
     let digest = "0".repeat(63) + "1";
-    let text = format!("/b/_build/ostree/refs/heads/deb/1/{digest}\n'/my dir/ostree/refs/heads/deb/1/{digest}'\n\ndeb/1/{digest}\n");
+    let text = format!("/b/_build/ostree/refs/heads/deb/2/{digest}\n'/my dir/ostree/refs/heads/deb/2/{digest}'\n\ndeb/2/{digest}\n");
     let names: Vec<String> = parse_packages(&text).unwrap().iter().map(ToString::to_string).collect();
-    assert_eq!(names, vec![format!("deb/1/{digest}"); 3]);
-    assert!(matches!(parse_packages("deb/1/../x"), Err(Error::ResponseFile { .. })));
+    assert_eq!(names, vec![format!("deb/2/{digest}"); 3]);
+    assert!(matches!(parse_packages("deb/2/../x"), Err(Error::ResponseFile { .. })));
 }
 
 #[test]
@@ -252,13 +253,24 @@ fn refuses_sets_that_dpkg_cannot_install() {
 }
 
 #[test]
+fn refuses_a_ref_that_names_another_package() {
+    let set = Set::new(&[made("a").file("usr/bin/a", 0o755, "good"), made("b")]);
+    let other = import(&set.repo, &made("a").file("usr/bin/a", 0o755, "evil").build());
+    let victim = set.arguments.packages[0].clone();
+    std::fs::copy(set.repo.ref_path(&other), set.repo.ref_path(&victim)).unwrap();
+    let error = set.run().unwrap_err();
+    assert!(error.is_integrity(), "{error:?}");
+    assert!(error.to_string().starts_with(&format!("ref `{victim}` names a commit that was made of another package file")), "{error}");
+}
+
+#[test]
 fn refuses_payload_in_the_database() {
     for path in ["var/lib/dpkg/status", "var/lib/dpkg/info/b.postinst", "var/lib/dpkg/info/x"] {
         let bytes = made("a").file(path, 0o644, "x").build();
         let dir = tempfile::tempdir().unwrap();
         let repo = Repo::init(dir.path()).unwrap();
         // Import may refuse it first.
-        let Ok(_commit) = store_package(&repo, Deb::open(&bytes[..]).unwrap()) else { continue };
+        let Ok(_commit) = store_package(&repo, Deb::open(&bytes[..]).unwrap(), &PackageFile::of(&bytes)) else { continue };
         assert!(matches!(Set::new(&[made("a").file(path, 0o644, "x")]).run(), Err(Error::Database { .. })), "{path}");
     }
 }

@@ -268,10 +268,10 @@ impl Search<'_> {
 mod tests {
     use super::*;
     use crate::archive::Deb;
-    use crate::pkg::{Architecture, Sha256};
+    use crate::pkg::Architecture;
     use crate::step::compose::{Frame, UsrMerge, load_all};
     use crate::step::import::store_package;
-    use crate::store::{RefName, Repo};
+    use crate::store::{PackageFile, RefName, Repo};
     use crate::testkit::deb::Package as Made;
 
     /// The stages of these packages, each as the names of its groups; the field `Weight` is the time of a package's scripts.
@@ -280,8 +280,9 @@ mod tests {
         let repo = Repo::init(dir.path()).unwrap();
         let import = |package: &Made| {
             let bytes = package.build();
-            let name = RefName::deb(&Sha256::of(&bytes));
-            repo.write_ref_if_changed(&name, &store_package(&repo, Deb::open(&bytes[..]).unwrap()).unwrap()).unwrap();
+            let file = PackageFile::of(&bytes);
+            let name = RefName::deb(&file.sha256);
+            repo.write_ref_if_changed(&name, &store_package(&repo, Deb::open(&bytes[..]).unwrap(), &file).unwrap()).unwrap();
             name
         };
         let names: Vec<RefName> = made.iter().map(import).collect();

@@ -17,7 +17,7 @@ pub use payload::{STATUS, is_script, store_package};
 
 use crate::archive::{Deb, Limits};
 use crate::pkg::{Architecture, Sha256};
-use crate::store::{Checksum, RefName, Repo};
+use crate::store::{Checksum, PackageFile, RefName, Repo};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -130,11 +130,12 @@ fn own_file(arguments: &Arguments) -> Result<Option<&Path>, Error> {
     }
 }
 
-/// The commit of a ref that is there, with the commit object; a ref without one is as good as none.
+/// The commit of a ref that is there, with the commit object; a ref without one, or with one that was not made of this
+/// package file, is as good as none.
 fn present(repo: &Repo, name: &RefName) -> Result<Option<Checksum>, Error> {
-    match repo.read_ref(name) {
-        Ok(Some(commit)) if repo.has_object(&commit, crate::store::ObjectKind::Commit) => Ok(Some(commit)),
-        Ok(_) | Err(crate::store::Error::CorruptRef { .. }) => Ok(None),
+    match repo.read_package(name) {
+        Ok(found) => Ok(found.map(|(commit, _)| commit)),
+        Err(error) if error.is_integrity() || matches!(error, crate::store::Error::Missing { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
@@ -155,7 +156,8 @@ fn unpack(repo: &Repo, reader: &mut dyn Read, arguments: &Arguments) -> Result<C
             return Err(Error::Identity { package: package(arguments), field, found, pinned });
         }
     }
-    store_package(repo, deb).map_err(|error| match error {
+    let file = PackageFile { sha256: arguments.sha256, size: arguments.size };
+    store_package(repo, deb, &file).map_err(|error| match error {
         payload::Error::Archive(source) => in_package(source),
         payload::Error::Store(source) => Error::Store(source),
     })

@@ -1,7 +1,7 @@
 //! An open package ► objects and one commit.
 
 use crate::archive::{self, Control, Deb, Directory, Entry, Kind, Node, Problem, Tree};
-use crate::store::{self, Checksum, CommitParts, DirTree, Metadata, Repo, Value};
+use crate::store::{self, Checksum, CommitParts, DirTree, Metadata, PackageFile, Repo, Value};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{Read, Write as _};
@@ -23,15 +23,15 @@ pub enum Error {
     Store(#[from] store::Error),
 }
 
-/// Writes everything in `deb` to `repo` and gives the commit's checksum; no ref is touched.
+/// Writes everything in `deb`, which is read from `file`, to `repo` and gives the commit's checksum; no ref is touched.
 ///
 /// The commit's tree is the payload as shipped, with the control members below `var/lib/dpkg/info` as dpkg names them
-/// and the `.list` that dpkg would write; the control paragraph is in the metadata under `pintree.status`. The same
-/// package gives the same commit, always.
+/// and the `.list` that dpkg would write; the control paragraph is in the metadata under `pintree.status`, beside what
+/// names `file`. The same package gives the same commit, always.
 ///
 /// # Errors
 /// When the package or the repository is at fault.
-pub fn store_package<R: Read>(repo: &Repo, mut deb: Deb<R>) -> Result<Checksum, Error> {
+pub fn store_package<R: Read>(repo: &Repo, mut deb: Deb<R>, file: &PackageFile) -> Result<Checksum, Error> {
     let control = deb.control().clone();
     let mut tree = Tree::new(deb.limits());
     let (mut list, mut links) = (String::new(), String::new());
@@ -76,7 +76,7 @@ pub fn store_package<R: Read>(repo: &Repo, mut deb: Deb<R>) -> Result<Checksum, 
     }
     let mut writer = TreeWriter { repo, dirmetas: HashMap::new() };
     let (tree, meta) = writer.write(tree.into_root())?;
-    let commit = CommitParts::new(tree, meta).with(STATUS, Value::String(control.paragraph));
+    let commit = CommitParts::new(tree, meta).with(STATUS, Value::String(control.paragraph)).made_of(file);
     Ok(repo.write_commit(&commit)?)
 }
 
