@@ -1,6 +1,6 @@
 //! The control part of a package: its paragraph, scripts and lists.
 
-use super::{Error, Kind, Limits};
+use super::{Error, Kind, Limits, members};
 use crate::pkg::{Architecture, DebVersion, MultiArch, is_deb_name};
 
 /// The control part of a package.
@@ -80,9 +80,13 @@ impl Control {
             } else if others.iter().any(|other| other.name == entry.path) {
                 return fail(super::Problem::Duplicate);
             } else {
-                others.push(ControlMember { name: entry.path, mode: entry.metadata.mode, content });
+                let member = ControlMember { name: entry.path, mode: entry.metadata.mode, content };
+                members::check(&member)?;
+                others.push(member);
             }
         }
+        // dpkg passes over them, too: a name in its database has one dot.
+        others.retain(|other| !other.name.contains('.'));
         Self::parse(paragraph.ok_or_else(|| control("is missing".into()))?, others)
     }
 
@@ -108,6 +112,9 @@ impl Control {
                 .split_once(':')
                 .filter(|(key, _)| !key.is_empty() && !key.contains(char::is_whitespace))
                 .ok_or_else(|| control(format!("line `{}` is no field", line.chars().take(80).collect::<String>().escape_debug())))?;
+            if let Some(name) = DATABASE_FIELDS.iter().find(|name| name.eq_ignore_ascii_case(key)) {
+                return Err(control(format!("has `{name}`, which only the package database may say")));
+            }
             if let Some((name, known)) = fields.iter_mut().find(|(name, _)| name.eq_ignore_ascii_case(key))
                 && known.replace(value.trim().to_owned()).is_some()
             {
@@ -123,9 +130,15 @@ impl Control {
             None => MultiArch::No,
             Some(word) => MultiArch::parse(word).ok_or_else(|| missing("Multi-Arch"))?,
         };
+        if multi_arch == MultiArch::Same && architecture.is_independent() {
+            return Err(control("has `Multi-Arch: same` although it is for all architectures".into()));
+        }
         Ok(Self { paragraph, package, version, architecture, multi_arch, members })
     }
 }
+
+/// What dpkg writes of installed packages; in a package itself it refuses them.
+const DATABASE_FIELDS: [&str; 5] = ["Status", "Conffiles", "Config-Version", "Triggers-Pending", "Triggers-Awaited"];
 
 fn control(reason: String) -> Error {
     Error::Control { reason }
@@ -161,6 +174,9 @@ mod tests {
             "Package: a\nVersion: 1\nArchitecture: all\nPackage: b\n",
             "Package: a\nVersion: 1\nArchitecture: all\n\nPackage: b\n",
             "Package: a\nVersion: 1\nArchitecture: all\nno field\n",
+            "Package: a\nVersion: 1\nArchitecture: all\nMulti-Arch: same\n",
+            "Package: a\nVersion: 1\nArchitecture: all\nStatus: install ok installed\n",
+            "Package: a\nVersion: 1\nArchitecture: all\nconffiles:\n /etc/shadow 0\n",
         ] {
             assert!(parse(bad).is_err(), "{bad:?}");
         }

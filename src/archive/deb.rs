@@ -8,6 +8,10 @@ use std::io::{self, Read};
 const MAGIC: &[u8; 8] = b"!<arch>\n";
 const HEADER: usize = 60;
 
+/// The largest user and group id. What runs maintainer scripts without being root has this many, and no package of Debian
+/// has a larger one; 65535 itself is dpkg's and the kernel's, too.
+const MAX_OWNER: u32 = 65_535;
+
 /// A Debian package being read from front to back.
 pub struct Deb<R: Read> {
     control: Control,
@@ -16,6 +20,8 @@ pub struct Deb<R: Read> {
     limits: Limits,
     entries: usize,
     path_bytes: usize,
+    /// Whether a byte of padding follows the payload.
+    padded: bool,
 }
 
 impl<R: Read> std::fmt::Debug for Deb<R> {
@@ -59,7 +65,7 @@ impl<R: Read> Deb<R> {
         let (name, size) = next_part(&mut reader, "data.tar")?;
         let most = limits.payload_floor.max(size.saturating_mul(limits.payload_ratio)).min(limits.payload_size);
         let payload = Members::new(Bounded::new(name, reader.take(size), most, &limits)?);
-        Ok(Self { control, payload: Some(payload), limits, entries: 0, path_bytes: 0 })
+        Ok(Self { control, payload: Some(payload), limits, entries: 0, path_bytes: 0, padded: size % 2 == 1 })
     }
 
     /// What the package may have.
@@ -82,8 +88,7 @@ impl<R: Read> Deb<R> {
         let Some(payload) = &mut self.payload else { return Ok(None) };
         let Some(entry) = payload.next()? else {
             if let Some(payload) = self.payload.take() {
-                // Members after the payload are for future versions of the format: "should ignore", says deb(5).
-                payload.finish()?;
+                trailing(&mut payload.finish()?.into_inner(), self.padded)?;
             }
             return Ok(None);
         };
@@ -91,6 +96,9 @@ impl<R: Read> Deb<R> {
         self.path_bytes += entry.path.len();
         if let Kind::Symlink { target } | Kind::Hardlink { target } = &entry.kind {
             self.path_bytes += target.len();
+        }
+        if let Some(id) = [entry.metadata.uid, entry.metadata.gid].into_iter().find(|id| *id > MAX_OWNER) {
+            return Err(Error::member(entry.path.as_bytes(), super::Problem::Owner(id)));
         }
         let too_large = |limit: usize, unit| Error::TooLarge { part: "data.tar".into(), limit: limit as u64, unit };
         if self.entries > self.limits.entries {
@@ -175,14 +183,54 @@ fn next_part<R: Read>(reader: &mut R, stem: &'static str) -> Result<(String, u64
     }
 }
 
+/// Reads what follows the payload: members for future versions of the format, which deb(5) says to ignore, and signatures.
+/// A second member of the three that count is refused, since other readers may take it for the first.
+fn trailing<R: Read>(reader: &mut R, mut padded: bool) -> Result<(), Error> {
+    const PART: &str = "package";
+    loop {
+        let mut start = [0; 1];
+        if padded && read_some(reader, &mut start)? == 0 {
+            return Ok(());
+        }
+        let mut header = [0; HEADER];
+        match read_some(reader, &mut header)? {
+            0 => return Ok(()),
+            HEADER => {}
+            _ => return Err(Error::format(PART, "something follows its last member")),
+        }
+        let (name, size) = parse_header(&header)?;
+        if ["debian-binary", "control.tar", "data.tar"].iter().any(|part| name.starts_with(part)) {
+            return Err(Error::UnexpectedPart { name, expected: "nothing that counts" });
+        }
+        let skipped = io::copy(&mut reader.by_ref().take(size), &mut io::sink()).map_err(|error| Error::from_io(&name, error))?;
+        if skipped < size {
+            return Err(Error::Truncated { part: name });
+        }
+        padded = size % 2 == 1;
+    }
+}
+
+/// Fills as much of `buffer` as there are bytes.
+fn read_some<R: Read>(reader: &mut R, buffer: &mut [u8]) -> Result<usize, Error> {
+    let length = buffer.len() as u64;
+    io::copy(&mut reader.by_ref().take(length), &mut &mut *buffer)
+        .map(|read| usize::try_from(read).unwrap_or_default())
+        .map_err(|error| Error::from_io("package", error))
+}
+
 /// Reads one member header. Crate `ar` does it, but never sees the long-name forms, which deb(5) rules out and for
 /// which it would allocate whatever they claim.
 fn read_header<R: Read>(reader: &mut R) -> Result<(String, u64), Error> {
+    let mut header = [0; HEADER];
+    read_exact(reader, &mut header, "package")?;
+    parse_header(&header)
+}
+
+fn parse_header(header: &[u8; HEADER]) -> Result<(String, u64), Error> {
     const PART: &str = "package";
     let mut bytes = [0; 8 + HEADER];
     bytes[..8].copy_from_slice(MAGIC);
-    read_exact(reader, &mut bytes[8..], PART)?;
-    let header = &bytes[8..];
+    bytes[8..].copy_from_slice(header);
     let plain = |b: &u8| b.is_ascii_alphanumeric() || b"-_.+".contains(b);
     if !plain(&header[0]) || !header.ends_with(b"`\n") {
         return Err(Error::format(PART, "has a broken ar member header"));

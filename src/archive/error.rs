@@ -110,6 +110,15 @@ pub enum Problem {
     /// A number in the header that does not fit.
     #[error("has a {0} that cannot be used")]
     Number(&'static str),
+    /// A PAX record and the header that it belongs to say different things, where the header could say it all.
+    #[error("has one {0} in its header and another in a PAX record")]
+    Contradiction(&'static str),
+    /// An owner that a sandbox cannot have.
+    #[error("belongs to user or group {0}; the largest id of an image is 65535")]
+    Owner(u32),
+    /// A capability that no Linux takes, or that belongs to somebody's own user namespace.
+    #[error("has a `security.capability` that is none")]
+    Capability,
     /// A link or directory that claims content.
     #[error("is no regular file but has content")]
     Content,

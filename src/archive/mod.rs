@@ -12,6 +12,7 @@ mod control;
 mod deb;
 mod entry;
 mod error;
+mod members;
 mod path;
 mod tar;
 mod tree;
@@ -34,7 +35,8 @@ pub struct Limits {
     pub control_size: u64,
     /// Bytes of the unpacked payload that are fine however small the package is.
     pub payload_floor: u64,
-    /// Above the floor, how many times larger than its compressed form the payload may be.
+    /// Above the floor, how many times larger than its compressed form the payload may be: packages have 3 to 20, a file of
+    /// nothing but zeros 1,000 and more.
     pub payload_ratio: u64,
     /// Bytes of the unpacked payload that are never exceeded.
     pub payload_size: u64,
@@ -56,7 +58,7 @@ impl Default for Limits {
         Self {
             control_size: 32 << 20,
             payload_floor: 512 << 20,
-            payload_ratio: 1000,
+            payload_ratio: 100,
             payload_size: 64 << 30,
             entries: 1_000_000,
             directories: 100_000,

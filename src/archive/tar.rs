@@ -14,6 +14,9 @@ const MAX_EXTENSION: u64 = 1 << 20;
 /// Extended attributes of one member, in bytes. Objects keep them in one attribute of their own, for which ext4 has a block
 /// of 4 KiB; a capability has 20 bytes, a signature 520.
 const MAX_ATTRIBUTES: usize = 3 << 10;
+/// What the octal fields of a header can say; only above does an honest writer need a PAX record.
+const OCTAL_SIZE: u64 = 0o777_7777_7777;
+const OCTAL_ID: u32 = 0o777_7777;
 
 /// The members of a decoded tar archive, one after the other.
 pub(super) struct Members<R: Read> {
@@ -43,19 +46,20 @@ impl<R: Read> Members<R> {
     /// The next member; what is left of the content of the one before is passed over.
     pub(super) fn next(&mut self) -> Result<Option<Entry>, Error> {
         let mut extension = Extension::default();
-        let mut extended = false;
+        // Of each kind one at most: two mean different things to different readers, and their number has no end.
+        let mut extended: Vec<u8> = Vec::new();
         loop {
             self.skip()?;
             let mut block = [0; BLOCK];
             match self.input.fill(&mut block)? {
                 // An archive without the empty blocks at its end is whole for dpkg too.
-                0 if extended => return Err(self.truncated()),
+                0 if !extended.is_empty() => return Err(self.truncated()),
                 0 => return Ok(None),
                 BLOCK => {}
                 _ => return Err(self.truncated()),
             }
             if block == [0; BLOCK] {
-                if extended {
+                if !extended.is_empty() {
                     return Err(self.format("ends after an extension header"));
                 }
                 return self.end().map(|()| None);
@@ -69,7 +73,10 @@ impl<R: Read> Members<R> {
             if !matches!(flag, b'L' | b'K' | b'x') {
                 return self.member(header, flag, size, extension).map(Some);
             }
-            extended = true;
+            if extended.contains(&flag) {
+                return Err(self.format("two extension headers of one kind belong to one member"));
+            }
+            extended.push(flag);
             let content = self.extension(size)?;
             match flag {
                 b'L' => extension.name = Some(until_nul(content)),
@@ -83,7 +90,11 @@ impl<R: Read> Members<R> {
         let name = extension.name.unwrap_or_else(|| header.path_bytes().into_owned());
         let link = extension.link.or_else(|| header.link_name_bytes().map(|link| link.into_owned())).unwrap_or_default();
         let fail = |problem| Error::member(&name, problem);
-        let size = extension.size.unwrap_or(size);
+        let size = match extension.size {
+            Some(other) if other != size && other <= OCTAL_SIZE => return Err(fail(Problem::Contradiction("size"))),
+            Some(other) => other,
+            None => size,
+        };
         let path = path::normalise(&name)?;
         let kind = match flag {
             // Before POSIX a directory was a file whose name ends with a slash.
@@ -105,8 +116,12 @@ impl<R: Read> Members<R> {
         } else if size != 0 {
             return Err(fail(Problem::Content));
         }
-        let id = |known: Option<u32>, read: std::io::Result<u64>, what| {
-            known.or_else(|| read.ok().and_then(|id| id.try_into().ok())).ok_or_else(|| fail(Problem::Number(what)))
+        let id = |record: Option<u32>, read: std::io::Result<u64>, what| {
+            let field: Option<u32> = read.ok().and_then(|id| id.try_into().ok());
+            match record {
+                Some(record) if record <= OCTAL_ID && field.is_some_and(|field| field != record) => Err(fail(Problem::Contradiction(what))),
+                record => record.or(field).ok_or_else(|| fail(Problem::Number(what))),
+            }
         };
         let xattrs = sorted(extension.xattrs);
         if xattrs.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > MAX_ATTRIBUTES {

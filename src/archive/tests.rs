@@ -67,7 +67,7 @@ fn sample(compression: Compression) -> Package {
         .symlink("usr/bin/c", "../share/a")
         .symlink("usr/share/a/long-link", &"deep/".repeat(30))
         .file(&format!("usr/share/a/{}", "long/".repeat(25)), 0o640, "x".repeat(1000))
-        .owner(3_000_000, 65_534)
+        .owner(65_535, 65_534)
         .file("usr/share/a/é ü", 0o644, "")
         .conffile("etc/a.conf", "x = 1\n")
         .script("postinst", "#!/bin/sh\nexit 0\n")
@@ -165,8 +165,8 @@ fn refuses_hostile_members_by_name() {
     };
     let absolute = Raw { pax_names: true, ..Raw::file("/etc/passwd", "x") };
     let nul = Raw { pax_names: true, ..Raw::file("./a\0b", "x") };
-    let huge_mode = Raw { uid: u32::MAX, ..file() };
-    assert!(list(&Package::new("a", "1").raw(huge_mode).build(), Limits::default()).is_ok(), "a number that fits is no fault");
+    let owned = |uid, gid| Raw { uid, gid, ..file() };
+    assert!(list(&Package::new("a", "1").raw(owned(65_535, 65_535)).build(), Limits::default()).is_ok());
     let cases: Vec<(Vec<Raw>, Problem)> = vec![
         (vec![Raw::file("/etc/passwd", "x")], Problem::Absolute),
         (vec![absolute], Problem::Absolute),
@@ -183,6 +183,8 @@ fn refuses_hostile_members_by_name() {
         (vec![Raw::node("./dev/sda", b'4', "")], Problem::Device),
         (vec![Raw::node("./pipe", b'6', "")], Problem::Fifo),
         (vec![Raw::node("./odd", b'S', "")], Problem::UnknownType(b'S')),
+        (vec![owned(65_536, 0)], Problem::Owner(65_536)),
+        (vec![owned(0, u32::MAX)], Problem::Owner(u32::MAX)),
         (vec![file(), file()], Problem::Duplicate),
         (vec![dir(), dir()], Problem::Duplicate),
         (vec![dir(), Raw::file("./d", "x")], Problem::Duplicate),
@@ -213,6 +215,32 @@ fn refuses_hostile_members_by_name() {
             other => panic!("{members:?}: {other:?}"),
         }
     }
+}
+
+#[test]
+fn pax_records_say_only_what_headers_cannot() {
+    let record = |key: &str, value: &str| {
+        let mut length = key.len() + value.len() + 3;
+        length += if length + 1 >= 10 { 2 } else { 1 };
+        let content = format!("{length} {key}={value}\n");
+        assert_eq!(content.len(), length);
+        Raw { kind: b'x', ..Raw::file("./x", content) }
+    };
+    let listed = |records: &[Raw], file: Raw| {
+        let members: Vec<Raw> = records.iter().cloned().chain([file]).collect();
+        list(&Package::new("a", "1").data_tar(tar_of(&members)).build(), Limits::default())
+    };
+    let file = || Raw { uid: 7, ..Raw::file("./f", "content") };
+    assert!(listed(&[record("size", "7")], file()).is_ok());
+    assert!(listed(&[record("uid", "7")], file()).is_ok());
+    for (key, value) in [("size", "6"), ("size", "0"), ("uid", "0"), ("gid", "42")] {
+        let error = listed(&[record(key, value)], file()).unwrap_err();
+        assert!(matches!(error, Error::Member { problem: Problem::Contradiction(_), .. }), "{key}={value}: {error}");
+    }
+    let error = listed(&[record("uid", "4294967295")], file()).unwrap_err();
+    assert!(matches!(error, Error::Member { problem: Problem::Owner(u32::MAX), .. }), "{error}");
+    // One record would take a mebibyte at most; any number of them would not.
+    assert!(matches!(listed(&[record("path", "./a"), record("path", "./b")], file()), Err(Error::Format { .. })));
 }
 
 #[test]
@@ -290,6 +318,8 @@ fn refuses_odd_outer_archives() {
         vec![version(), ("//", Vec::new()), control(), data()],
         vec![version(), ("/123", Vec::new()), control(), data()],
         vec![version(), ("control.tar", tar_of(&[])), data()],
+        vec![version(), control(), data(), ("data.tar.gz", Vec::new())],
+        vec![version(), control(), data(), ("later", b"odd".to_vec()), ("control.tar.xz", Vec::new())],
         vec![version(), ("control.tar", tar_of(&[Raw::symlink("./control", "/etc/passwd")])), data()],
         vec![version(), ("control.tar", tar_of(&[Raw::file("./x/control", "")])), data()],
     ] {
@@ -297,6 +327,9 @@ fn refuses_odd_outer_archives() {
         assert!(error.is_package_fault(), "{error}");
     }
     assert!(list(b"not an archive", Limits::default()).is_err());
+    let whole = ar_of(&[version(), control(), data(), ("later", b"odd".to_vec())]);
+    assert!(list(&whole[..whole.len() - 1], Limits::default()).is_ok(), "padding at the end may be missing");
+    assert!(list(&[&whole[..], b"behind"].concat(), Limits::default()).is_err());
 }
 
 #[test]
