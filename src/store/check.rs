@@ -3,20 +3,22 @@
 use super::metadata::{TYPE_REGULAR, TYPE_SYMLINK};
 use super::repo::object_path;
 use super::{Checksum, Error, FileKind, ObjectKind, Repo};
+use rustix::fs;
 use sha2::{Digest as _, Sha256};
 use std::collections::HashSet;
+use std::fs::File;
 use std::io::Read as _;
+
+/// Attributes that steer what lies above an object: layers of a sandbox, and recorded owners.
+const STRANGE: [&[u8]; 3] = [b"trusted.overlay.", b"user.overlay.", b"user.pintree."];
 
 impl Repo {
     /// Reads an object whole and compares it with its name.
     pub fn check_object(&self, checksum: &Checksum, kind: ObjectKind) -> Result<(), Error> {
         let found = match kind {
             ObjectKind::File => self.file_checksum(checksum)?,
-            _ => {
-                let mut bytes = Vec::new();
-                self.read_into(checksum, kind, &mut bytes)?;
-                Checksum::of(&bytes)
-            }
+            // Reading one compares it.
+            _ => return self.read_into(checksum, kind, &mut Vec::new()),
         };
         let reason = "its content does not have this checksum";
         if found == *checksum { Ok(()) } else { Err(Error::Corrupt { checksum: *checksum, kind, reason }) }
@@ -24,6 +26,7 @@ impl Repo {
 
     fn file_checksum(&self, checksum: &Checksum) -> Result<Checksum, Error> {
         let (meta, mut file) = self.open_file(checksum)?;
+        self.check_looks(checksum, &file)?;
         let mut hasher = Sha256::new();
         let (type_bits, target) = match &meta.kind {
             FileKind::Symlink(target) => (TYPE_SYMLINK, Some(target.as_str())),
@@ -42,6 +45,24 @@ impl Repo {
             }
         }
         Ok(Checksum(hasher.finalize().into()))
+    }
+
+    /// Compares what the file itself shows, and a checkout by hard link would show too, with what objects have. The checksum
+    /// covers none of it.
+    fn check_looks(&self, checksum: &Checksum, file: &File) -> Result<(), Error> {
+        let corrupt = |reason| Err(Error::Corrupt { checksum: *checksum, kind: ObjectKind::File, reason });
+        let path = || self.path.join("objects").join(object_path(checksum, ObjectKind::File));
+        let io = |error: rustix::io::Errno| Error::io("read object", path())(error.into());
+        if fs::fstat(file).map_err(io)?.st_mode & 0o7002 != 0 {
+            return corrupt("its file has set-id bits, or everybody may write it");
+        }
+        let mut names = vec![0; fs::flistxattr_query(file).map_err(io)?];
+        let length = fs::flistxattr(file, &mut names[..]).map_err(io)?;
+        let strange = |name: &[u8]| name == b"security.capability" || STRANGE.iter().any(|prefix| name.starts_with(prefix));
+        if names[..length].split(|byte| *byte == 0).any(strange) {
+            return corrupt("its file has attributes that objects do not have");
+        }
+        Ok(())
     }
 
     /// Visits every object that a commit holds, itself included, each once over all calls with the same `seen`; does not

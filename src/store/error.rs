@@ -128,6 +128,20 @@ pub enum Error {
         /// What stands there.
         reason: &'static str,
     },
+    /// A link where a repository keeps its own: what it leads to is not the repository's.
+    #[error("`{}` is a link, and no repository has one there", .path.display())]
+    Link {
+        /// The link, or what lies behind one.
+        path: PathBuf,
+    },
+    /// A repository that is told to take objects from elsewhere.
+    #[error("repository `{}` is told by `core.{key}` to take objects from elsewhere", .path.display())]
+    Config {
+        /// The repository.
+        path: PathBuf,
+        /// The key of its `config`.
+        key: &'static str,
+    },
     /// Another run holds the repository.
     #[error("repository `{}` is in use by another run", .path.display())]
     Locked {
@@ -151,6 +165,6 @@ impl Error {
 
     /// Tells whether stored bytes are at fault, rather than the host or the caller.
     pub fn is_integrity(&self) -> bool {
-        matches!(self, Self::Corrupt { .. } | Self::CorruptRef { .. } | Self::Claim { .. })
+        matches!(self, Self::Corrupt { .. } | Self::CorruptRef { .. } | Self::Claim { .. } | Self::Link { .. } | Self::Config { .. })
     }
 }

@@ -61,8 +61,8 @@ impl Repo {
         let mut collected = Collected::default();
         for name in repo.list_refs("")? {
             let ours = OURS.contains(&name.as_str().split('/').next().unwrap_or_default());
-            // A ref of ours that holds no checksum is of no use to anyone.
-            let usable = !matches!(repo.read_ref(&name), Err(Error::CorruptRef { .. }));
+            // A ref of ours that holds no checksum is of no use to anyone, nor is a link.
+            let usable = !matches!(repo.read_ref(&name), Err(Error::CorruptRef { .. } | Error::Link { .. }));
             if ours && !(usable && keep(&name, repo.state(&name)?)) {
                 collected.refs += usize::from(repo.delete_ref(&name)?);
                 remove_if_there(&repo.used_path(&name))?;
@@ -96,7 +96,7 @@ impl Repo {
         let mut dropped = Vec::new();
         for name in self.list_refs("")? {
             let ours = OURS.contains(&name.as_str().split('/').next().unwrap_or_default());
-            let usable = !matches!(self.read_ref(&name), Err(Error::CorruptRef { .. }));
+            let usable = !matches!(self.read_ref(&name), Err(Error::CorruptRef { .. } | Error::Link { .. }));
             if ours && !(usable && keep(&name, self.state(&name)?)) {
                 dropped.push(name);
             }
@@ -164,8 +164,12 @@ fn collect_refs(root: &Path, directory: &Path, gone: &HashSet<PathBuf>, commits:
             collect_refs(root, &path, gone, commits)?;
         } else if !gone.contains(&path) {
             // An alias is a symbolic link to another ref, and is read through.
-            let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
             let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
+            // Anything but a file could keep the reader waiting.
+            if !std::fs::metadata(&path).map_err(Error::io("read", &path))?.is_file() {
+                return Err(Error::CorruptRef { name });
+            }
+            let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
             commits.push(text.trim_end_matches('\n').parse().map_err(|_| Error::CorruptRef { name })?);
         }
     }

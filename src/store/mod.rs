@@ -8,6 +8,7 @@
 //! claims to be made of, nothing else.
 //! Every [`Repo`] that is open holds a shared lock, so that [`Repo::collect_garbage`] never runs under it.
 
+mod beneath;
 mod check;
 mod checkout;
 mod checksum;
@@ -42,4 +43,4 @@ pub use reader::{FileKind, FileMeta};
 pub use refname::{DEB_IMPORT_FORMAT, IMAGE_FORMAT, ParseRefNameError, RefName};
 pub use repo::Repo;
 pub use tree::{Entry, Tree};
-pub use writer::FileWriter;
+pub use writer::{FileWriter, Objects};

@@ -5,7 +5,7 @@ use super::repo::object_path;
 use super::writer::{MAX_METADATA, META_ATTRIBUTE};
 use super::{Checksum, Commit, DirTree, DirTreeView, Error, Metadata, ObjectKind, Repo};
 use rustix::buffer::spare_capacity;
-use rustix::fs::{self, Mode, OFlags};
+use rustix::fs::{self, OFlags};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::Read as _;
@@ -36,10 +36,7 @@ const FIRST_READ: usize = 16 << 10;
 impl Repo {
     fn open_object(&self, checksum: &Checksum, kind: ObjectKind) -> Result<File, Error> {
         let path = object_path(checksum, kind);
-        let open = |more| {
-            let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | more;
-            fs::openat(&self.objects, path.as_str(), flags, Mode::empty())
-        };
+        let open = |more| super::beneath::open(&self.objects, &path, more);
         // Noting the time of the first reading is a change to the inode, and an eighth of what a compose costs. Only a
         // file's owner may leave it out.
         let opened = match self.others_objects.load(Ordering::Relaxed) {
@@ -55,11 +52,13 @@ impl Repo {
         match opened {
             Ok(fd) => Ok(fd.into()),
             Err(Errno::NOENT) => Err(Error::Missing { repo: self.path.clone(), checksum: *checksum, kind }),
+            Err(Errno::LOOP | Errno::XDEV) => Err(Error::Link { path: self.path.join("objects").join(path) }),
             Err(error) => Err(Error::io("open object", self.path.join("objects").join(path))(error.into())),
         }
     }
 
-    /// Reads a metadata object into `buffer`, whose old content is dropped.
+    /// Reads a metadata object into `buffer`, whose old content is dropped, and compares it with its name: an object that was
+    /// overwritten in its place is no other object.
     pub(super) fn read_into(&self, checksum: &Checksum, kind: ObjectKind, buffer: &mut Vec<u8>) -> Result<(), Error> {
         buffer.clear();
         let file = self.open_object(checksum, kind)?;
@@ -68,9 +67,17 @@ impl Repo {
         let room = buffer.capacity();
         let read = rustix::io::retry_on_intr(|| rustix::io::read(&file, spare_capacity(buffer)))
             .map_err(|error| Error::io("read object", path())(error.into()))?;
-        if read < room {
-            return Ok(());
+        if read == room {
+            self.read_rest(checksum, kind, file, buffer)?;
         }
+        match Checksum::of(buffer) == *checksum {
+            true => Ok(()),
+            false => Err(Error::Corrupt { checksum: *checksum, kind, reason: "its content does not have this checksum" }),
+        }
+    }
+
+    fn read_rest(&self, checksum: &Checksum, kind: ObjectKind, file: File, buffer: &mut Vec<u8>) -> Result<(), Error> {
+        let path = || self.path.join("objects").join(object_path(checksum, kind));
         // One byte more than allowed tells too much from just enough.
         file.take((MAX_METADATA - buffer.len().min(MAX_METADATA)) as u64 + 1)
             .read_to_end(buffer)
@@ -141,6 +148,9 @@ impl Repo {
         }
         .map_err(corrupt)?;
         let stat = fs::fstat(&file).map_err(io)?;
+        if fs::FileType::from_raw_mode(stat.st_mode) != fs::FileType::RegularFile {
+            return Err(corrupt("it is no regular file"));
+        }
         let size = u64::try_from(stat.st_size).unwrap_or_default();
         let kind = match kind {
             TYPE_REGULAR => FileKind::Regular(size),

@@ -1,23 +1,25 @@
 //! Refs: files below `refs/heads` that hold a commit's checksum.
 
 use super::{Checksum, Error, RefName, Repo};
-use std::io::{self, Read as _};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use std::io;
 use std::path::Path;
 
 impl Repo {
     /// The commit that `name` names, if the ref exists.
     pub fn read_ref(&self, name: &RefName) -> Result<Option<Checksum>, Error> {
-        let path = self.ref_path(name);
         // One read, as a regular file's is short only at its end, and a compose reads a ref for each package.
         let mut bytes = [0; 80];
-        let read = std::fs::File::open(&path).and_then(|mut file| file.read(&mut bytes));
-        match read {
+        let opened = super::beneath::open(&self.root, &format!("refs/heads/{name}"), OFlags::empty());
+        match opened.and_then(|file| rustix::io::retry_on_intr(|| rustix::io::read(&file, &mut bytes[..]))) {
             Ok(length) => {
                 let text = std::str::from_utf8(&bytes[..length]).unwrap_or_default();
                 text.trim_end_matches('\n').parse().map(Some).map_err(|_| Error::CorruptRef { name: name.to_string() })
             }
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
-            Err(error) => Err(Error::io("read", path)(error)),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Err(Errno::LOOP | Errno::XDEV) => Err(Error::Link { path: self.ref_path(name) }),
+            Err(error) => Err(Error::io("read", self.ref_path(name))(error.into())),
         }
     }
 
@@ -37,6 +39,7 @@ impl Repo {
         }
         let path = self.ref_path(name);
         let parent = path.parent().expect("a ref lies below `refs/heads`");
+        self.refuse_linked_directory(parent)?;
         std::fs::create_dir_all(parent).map_err(Error::io("create directory", parent))?;
         // Not beside the ref, where `ostree refs` would list it.
         let temporary = self.path.join("tmp").join(self.temporary_name());

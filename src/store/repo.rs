@@ -21,6 +21,7 @@ const DIRECTORIES: [&str; 9] = ["objects", "tmp", "tmp/cache", "refs", "refs/hea
 #[derive(Debug)]
 pub struct Repo {
     pub(super) path: PathBuf,
+    pub(super) root: OwnedFd,
     pub(super) objects: OwnedFd,
     pub(super) temporary: OwnedFd,
     /// Set once the file system turns out not to make unnamed files.
@@ -56,18 +57,21 @@ impl Repo {
     /// Opens the repository at `path`; waits while a [`Self::collect_garbage`] runs.
     pub fn open(path: &Path) -> Result<Self, Error> {
         check_config(path)?;
+        super::beneath::refuse_links(path)?;
         super::recovery::check_after_boot(path)?;
         let lock = Shared::acquire(path)?;
         Self::with_lock(path, lock)
     }
 
     pub(super) fn with_lock(path: &Path, lock: Shared) -> Result<Self, Error> {
+        super::beneath::refuse_links(path)?;
         let open = |name: &str| {
             let path = path.join(name);
             fs::open(&path, OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY, Mode::empty())
                 .map_err(|error| Error::io("open", path)(error.into()))
         };
         Ok(Self {
+            root: open(".")?,
             objects: open("objects")?,
             temporary: open("tmp")?,
             path: path.to_owned(),
@@ -132,8 +136,20 @@ pub(super) fn check_config(path: &Path) -> Result<(), Error> {
         }
         Err(error) => return Err(Error::io("read", path.join("config"))(error)),
     };
-    let mode = config.lines().find_map(|line| line.trim().strip_prefix("mode")?.trim_start().strip_prefix('='));
-    match mode.map(str::trim) {
+    let (mut group, mut mode) = ("", None);
+    for line in config.lines().map(str::trim) {
+        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            group = name;
+        } else if let Some((key, value)) = line.split_once('=').filter(|_| group == "core") {
+            match key.trim() {
+                // As in GLib, the last one counts.
+                "mode" => mode = Some(value.trim()),
+                "parent" if !value.trim().is_empty() => return Err(Error::Config { path: path.to_owned(), key: "parent" }),
+                _ => {}
+            }
+        }
+    }
+    match mode {
         Some("bare-user") => Ok(()),
         // libostree's default.
         other => Err(Error::WrongMode { path: path.to_owned(), mode: other.unwrap_or("bare").to_owned() }),
@@ -174,5 +190,10 @@ mod tests {
         assert!(matches!(Repo::open(dir.path()), Err(Error::NotARepository { .. })));
         std::fs::write(dir.path().join("config"), "[core]\nrepo_version=1\nmode=archive\n").unwrap();
         assert!(matches!(Repo::init(dir.path()), Err(Error::WrongMode { mode, .. }) if mode == "archive"));
+        let hidden = "[remote \"x\"]\nmode=bare-user\n[core]\nrepo_version=1\nmode=bare\n";
+        std::fs::write(dir.path().join("config"), hidden).unwrap();
+        assert!(matches!(Repo::init(dir.path()), Err(Error::WrongMode { mode, .. }) if mode == "bare"));
+        std::fs::write(dir.path().join("config"), format!("{CONFIG}parent=/elsewhere\n")).unwrap();
+        assert!(matches!(Repo::init(dir.path()), Err(Error::Config { key: "parent", .. })));
     }
 }

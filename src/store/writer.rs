@@ -106,11 +106,26 @@ impl Drop for Unlinked<'_> {
     }
 }
 
+/// Where new objects go.
+#[derive(Clone, Copy, Debug)]
+pub enum Objects<'r> {
+    /// Into a repository.
+    Kept(&'r Repo),
+    /// Nowhere: they are computed for their checksums alone, and nothing is written.
+    Computed,
+}
+
+impl<'r> From<&'r Repo> for Objects<'r> {
+    fn from(repo: &'r Repo) -> Self {
+        Self::Kept(repo)
+    }
+}
+
 /// A regular file on its way into the repository; write its content, then [`finish`](Self::finish).
 ///
 /// Holds up to 256 KiB in memory; more goes to an unnamed file at once. Dropped unfinished, it leaves nothing.
 pub struct FileWriter<'r> {
-    repo: &'r Repo,
+    objects: Objects<'r>,
     hasher: Sha256,
     buffer: Vec<u8>,
     spilled: Option<Unlinked<'r>>,
@@ -120,8 +135,9 @@ pub struct FileWriter<'r> {
 impl FileWriter<'_> {
     /// Ends the file and gives its checksum; the object exists from here on.
     pub fn finish(self) -> Result<Checksum, Error> {
-        let Self { repo, hasher, buffer, spilled, looks } = self;
+        let Self { objects, hasher, buffer, spilled, looks } = self;
         let checksum = Checksum(hasher.finalize().into());
+        let Objects::Kept(repo) = objects else { return Ok(checksum) };
         if repo.has_object(&checksum, ObjectKind::File) {
             return Ok(checksum);
         }
@@ -135,12 +151,13 @@ impl FileWriter<'_> {
 impl Write for FileWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.hasher.update(bytes);
+        let Objects::Kept(repo) = self.objects else { return Ok(bytes.len()) };
         if self.buffer.len() + bytes.len() <= BUFFERED {
             self.buffer.extend_from_slice(bytes);
             return Ok(bytes.len());
         }
         if self.spilled.is_none() {
-            self.spilled = Some(Unlinked::new(self.repo, &self.looks).map_err(io::Error::other)?);
+            self.spilled = Some(Unlinked::new(repo, &self.looks).map_err(io::Error::other)?);
         }
         if let Some(spilled) = &mut self.spilled {
             spilled.file.write_all(&self.buffer)?;
@@ -159,17 +176,17 @@ impl Write for FileWriter<'_> {
     }
 }
 
-impl Repo {
+impl<'r> Objects<'r> {
     /// Starts a regular file.
-    pub fn file_writer(&self, metadata: &Metadata) -> Result<FileWriter<'_>, Error> {
+    pub fn file_writer(self, metadata: &Metadata) -> Result<FileWriter<'r>, Error> {
         let mut hasher = Sha256::new();
         hasher.update(metadata.to_file_header(TYPE_REGULAR, None)?);
         let looks = regular_looks(metadata)?;
-        Ok(FileWriter { repo: self, hasher, buffer: Vec::new(), spilled: None, looks })
+        Ok(FileWriter { objects: self, hasher, buffer: Vec::new(), spilled: None, looks })
     }
 
     /// Writes a regular file whose content is in memory.
-    pub fn write_file(&self, metadata: &Metadata, content: &[u8]) -> Result<Checksum, Error> {
+    pub fn write_file(self, metadata: &Metadata, content: &[u8]) -> Result<Checksum, Error> {
         let mut hasher = Sha256::new();
         hasher.update(metadata.to_file_header(TYPE_REGULAR, None)?);
         hasher.update(content);
@@ -179,7 +196,7 @@ impl Repo {
     }
 
     /// Writes a symbolic link; the mode of `metadata` is ignored, every link has 0777.
-    pub fn write_symlink(&self, metadata: &Metadata, target: &str) -> Result<Checksum, Error> {
+    pub fn write_symlink(self, metadata: &Metadata, target: &str) -> Result<Checksum, Error> {
         let fault = if target.is_empty() {
             Some("a symbolic link's target is empty")
         } else if target.len() > MAX_TARGET {
@@ -198,6 +215,64 @@ impl Repo {
             Ok(Looks { attribute: Some(metadata.to_meta_bytes(TYPE_SYMLINK)?), mode: 0o644 })
         })?;
         Ok(checksum)
+    }
+
+    /// Writes a directory's names.
+    pub fn write_dirtree(self, tree: &DirTree) -> Result<Checksum, Error> {
+        self.write_metadata(ObjectKind::DirTree, &tree.to_bytes()?)
+    }
+
+    /// Writes a directory's owner, mode and attributes.
+    pub fn write_dirmeta(self, metadata: &Metadata) -> Result<Checksum, Error> {
+        self.write_metadata(ObjectKind::DirMeta, &metadata.to_meta_bytes(TYPE_DIRECTORY)?)
+    }
+
+    /// Writes a commit.
+    pub fn write_commit(self, commit: &CommitParts) -> Result<Checksum, Error> {
+        self.write_metadata(ObjectKind::Commit, &commit.to_bytes()?)
+    }
+
+    fn write_metadata(self, kind: ObjectKind, bytes: &[u8]) -> Result<Checksum, Error> {
+        let checksum = Checksum::of(bytes);
+        if bytes.len() > MAX_METADATA {
+            return Err(Error::Unstorable { name: format!("{checksum}.{kind}"), reason: "a metadata object exceeds 128 MiB" });
+        }
+        self.write_object(&checksum, kind, bytes, || Ok(Looks { attribute: None, mode: 0o644 }))?;
+        Ok(checksum)
+    }
+
+    fn write_object(
+        self,
+        checksum: &Checksum,
+        kind: ObjectKind,
+        bytes: &[u8],
+        looks: impl FnOnce() -> Result<Looks, Error>,
+    ) -> Result<(), Error> {
+        let Self::Kept(repo) = self else { return Ok(()) };
+        if repo.has_object(checksum, kind) {
+            return Ok(());
+        }
+        let looks = looks()?;
+        let mut file = Unlinked::new(repo, &looks)?;
+        file.file.write_all(bytes).map_err(Error::io("write a temporary file in", &repo.path))?;
+        file.link(checksum, kind, &looks)
+    }
+}
+
+impl Repo {
+    /// Starts a regular file.
+    pub fn file_writer(&self, metadata: &Metadata) -> Result<FileWriter<'_>, Error> {
+        Objects::Kept(self).file_writer(metadata)
+    }
+
+    /// Writes a regular file whose content is in memory.
+    pub fn write_file(&self, metadata: &Metadata, content: &[u8]) -> Result<Checksum, Error> {
+        Objects::Kept(self).write_file(metadata, content)
+    }
+
+    /// Writes a symbolic link; the mode of `metadata` is ignored, every link has 0777.
+    pub fn write_symlink(&self, metadata: &Metadata, target: &str) -> Result<Checksum, Error> {
+        Objects::Kept(self).write_symlink(metadata, target)
     }
 
     /// The file object `file` with other metadata; the content is copied, an unchanged file is the same object.
@@ -220,42 +295,21 @@ impl Repo {
 
     /// Writes a directory's names.
     pub fn write_dirtree(&self, tree: &DirTree) -> Result<Checksum, Error> {
-        self.write_metadata(ObjectKind::DirTree, &tree.to_bytes()?)
+        Objects::Kept(self).write_dirtree(tree)
     }
 
     /// Writes a directory's owner, mode and attributes.
     pub fn write_dirmeta(&self, metadata: &Metadata) -> Result<Checksum, Error> {
-        self.write_metadata(ObjectKind::DirMeta, &metadata.to_meta_bytes(TYPE_DIRECTORY)?)
+        Objects::Kept(self).write_dirmeta(metadata)
     }
 
     /// Writes a commit.
     pub fn write_commit(&self, commit: &CommitParts) -> Result<Checksum, Error> {
-        self.write_metadata(ObjectKind::Commit, &commit.to_bytes()?)
+        Objects::Kept(self).write_commit(commit)
     }
 
     pub(super) fn write_metadata(&self, kind: ObjectKind, bytes: &[u8]) -> Result<Checksum, Error> {
-        let checksum = Checksum::of(bytes);
-        if bytes.len() > MAX_METADATA {
-            return Err(Error::Unstorable { name: format!("{checksum}.{kind}"), reason: "a metadata object exceeds 128 MiB" });
-        }
-        self.write_object(&checksum, kind, bytes, || Ok(Looks { attribute: None, mode: 0o644 }))?;
-        Ok(checksum)
-    }
-
-    fn write_object(
-        &self,
-        checksum: &Checksum,
-        kind: ObjectKind,
-        bytes: &[u8],
-        looks: impl FnOnce() -> Result<Looks, Error>,
-    ) -> Result<(), Error> {
-        if self.has_object(checksum, kind) {
-            return Ok(());
-        }
-        let looks = looks()?;
-        let mut file = Unlinked::new(self, &looks)?;
-        file.file.write_all(bytes).map_err(Error::io("write a temporary file in", &self.path))?;
-        file.link(checksum, kind, &looks)
+        Objects::Kept(self).write_metadata(kind, bytes)
     }
 }
 
