@@ -42,7 +42,7 @@ fn compose(dir: &Path) -> (Repo, RefName) {
         let bytes = package.build();
         let file = PackageFile::of(&bytes);
         let name = RefName::deb(&file.sha256);
-        repo.write_ref_if_changed(&name, &store_package(&repo, Deb::open(&bytes[..]).unwrap(), &file).unwrap()).unwrap();
+        repo.write_ref_if_changed(&name, &store_package(&repo, Deb::open(&bytes[..]).unwrap(), &file).unwrap().commit).unwrap();
         name
     });
     let arguments = Arguments {

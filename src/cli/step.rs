@@ -72,7 +72,9 @@ pub fn run(step: &Step) -> Exit {
     let mut warnings = vec![];
     let (name, result) = match &step.step {
         StepKind::Remove(args) => ("remove".to_owned(), run_remove(args).map(|()| 0)),
-        StepKind::Import(args) => (format!("import {} {} {}", args.package, args.version, args.architecture), run_import(args)),
+        StepKind::Import(args) => {
+            (format!("import {} {} {}", args.package, args.version, args.architecture), run_import(args, &mut warnings))
+        }
         StepKind::Compose(args) => (format!("compose {}", args.tree.target), run_compose(args).map(|()| 0)),
         StepKind::Configure(args) => (format!("configure {}", args.tree.target), run_configure(args).map(|()| 0)),
         StepKind::Seal(args) => (format!("seal {}", args.tree.target), run_seal(args, &mut warnings).map(|()| 0)),
@@ -118,7 +120,7 @@ fn eprint(message: &str, hints: &[String]) {
     let _gone = io::stderr().lock().write_all(format!("{message}\n{hints}").as_bytes());
 }
 
-fn run_import(args: &StepImport) -> Result<u64, StepError> {
+fn run_import(args: &StepImport, warnings: &mut Vec<String>) -> Result<u64, StepError> {
     let arguments = import::Arguments {
         store: args.store.clone(),
         package: args.package.clone(),
@@ -138,7 +140,9 @@ fn run_import(args: &StepImport) -> Result<u64, StepError> {
         let (client, _) = network::client(offline, Some((args.slots.clone(), connections)));
         fetch(&client, args, download)
     };
-    Ok(import::run(&arguments, fetch, || processor.acquire())?.fetched)
+    let imported = import::run(&arguments, fetch, || processor.acquire())?;
+    warnings.extend(imported.warnings);
+    Ok(imported.fetched)
 }
 
 fn fetch(client: &Client, args: &StepImport, download: &mut import::Download) -> Result<(), Box<dyn Error + Send + Sync>> {

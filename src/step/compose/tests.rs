@@ -60,7 +60,7 @@ impl Set {
 
 fn import(repo: &Repo, bytes: &[u8]) -> RefName {
     let file = PackageFile::of(bytes);
-    let commit = store_package(repo, Deb::open(bytes).unwrap(), &file).unwrap();
+    let commit = store_package(repo, Deb::open(bytes).unwrap(), &file).unwrap().commit;
     let name = RefName::deb(&file.sha256);
     repo.write_ref_if_changed(&name, &commit).unwrap();
     name

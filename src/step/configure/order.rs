@@ -282,7 +282,7 @@ mod tests {
             let bytes = package.build();
             let file = PackageFile::of(&bytes);
             let name = RefName::deb(&file.sha256);
-            repo.write_ref_if_changed(&name, &store_package(&repo, Deb::open(&bytes[..]).unwrap(), &file).unwrap()).unwrap();
+            repo.write_ref_if_changed(&name, &store_package(&repo, Deb::open(&bytes[..]).unwrap(), &file).unwrap().commit).unwrap();
             name
         };
         let names: Vec<RefName> = made.iter().map(import).collect();

@@ -7,17 +7,18 @@
 //! Takes [`Arguments`] and a way to get the file; gives an [`Imported`]. Knows no manifest, lockfile or repository
 //! format.
 
+mod attributes;
 mod download;
 mod error;
 mod payload;
 
 pub use download::Download;
 pub use error::Error;
-pub use payload::{STATUS, is_script, store_package};
+pub use payload::{STATUS, Stored, is_script, store_package};
 
 use crate::archive::{Deb, Limits};
 use crate::pkg::{Architecture, Sha256};
-use crate::store::{Checksum, PackageFile, RefName, Repo};
+use crate::store::{Checksum, Objects, PackageFile, RefName, Repo};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -56,6 +57,8 @@ pub struct Imported {
     pub present: bool,
     /// Bytes that were fetched.
     pub fetched: u64,
+    /// What the import left out of the package.
+    pub warnings: Vec<String>,
 }
 
 /// Imports one package.
@@ -75,13 +78,42 @@ pub fn run<S>(
     let name = RefName::deb(&arguments.sha256);
     let file = own_file(arguments)?;
     if let Some(commit) = present(&repo, &name)? {
-        return Ok(Imported { name, commit, present: true, fetched: 0 });
+        return Ok(Imported { name, commit, present: true, fetched: 0, warnings: vec![] });
     }
-    let mut download = Download::new(&repo, arguments.size)?;
-    let kept = arguments
-        .archives
-        .as_deref()
-        .map(|directory| kept_file(directory, &arguments.package, &arguments.version, &arguments.architecture));
+    let (mut download, fetched) = obtain(&repo, arguments, file, fetch)?;
+    if let Some(path) = kept_path(arguments).filter(|_| fetched > 0) {
+        download.keep(&path).map_err(Error::io("write", &path))?;
+    }
+    let _slot = processor().map_err(Error::io("take a processor slot for", &arguments.store))?;
+    let stored = download.with_reader(|reader| unpack(&repo, reader, arguments))?;
+    repo.write_ref_if_changed(&name, &stored.commit)?;
+    let warnings = stored.warnings.into_iter().map(|warning| format!("`{}`: {warning}", package(arguments))).collect();
+    Ok(Imported { name, commit: stored.commit, present: false, fetched, warnings })
+}
+
+/// Computes the commit that importing the package gives, and writes nothing: what proves that a commit was made of this
+/// package file. `repo` lends room for a large download.
+///
+/// # Errors
+/// As [`run`].
+pub fn compute(
+    repo: &Repo,
+    arguments: &Arguments,
+    fetch: impl FnOnce(&mut Download) -> Result<(), Box<dyn std::error::Error + Send + Sync>>,
+) -> Result<Checksum, Error> {
+    let (mut download, _) = obtain(repo, arguments, own_file(arguments)?, fetch)?;
+    Ok(download.with_reader(|reader| unpack(Objects::Computed, reader, arguments))?.commit)
+}
+
+/// Gets the package file, proven: the user's own, a kept one, or what `fetch` brings. Gives the bytes that were fetched.
+fn obtain(
+    repo: &Repo,
+    arguments: &Arguments,
+    file: Option<&Path>,
+    fetch: impl FnOnce(&mut Download) -> Result<(), Box<dyn std::error::Error + Send + Sync>>,
+) -> Result<(Download, u64), Error> {
+    let mut download = Download::new(repo, arguments.size)?;
+    let kept = kept_path(arguments);
     let mut fetched = 0;
     if !arguments.elsewhere && file.is_none() && !kept.as_deref().is_some_and(Path::exists) {
         let missing = arguments.files.first().map_or(Path::new("package file"), PathBuf::as_path);
@@ -97,14 +129,13 @@ pub fn run<S>(
         fetch(&mut download).map_err(|source| Error::Fetch { package: package(arguments), source })?;
         fetched = download.size();
         download.verify(arguments)?;
-        if let Some(path) = &kept {
-            download.keep(path).map_err(Error::io("write", path))?;
-        }
     }
-    let _slot = processor().map_err(Error::io("take a processor slot for", &arguments.store))?;
-    let commit = download.with_reader(|reader| unpack(&repo, reader, arguments))?;
-    repo.write_ref_if_changed(&name, &commit)?;
-    Ok(Imported { name, commit, present: false, fetched })
+    Ok((download, fetched))
+}
+
+fn kept_path(arguments: &Arguments) -> Option<PathBuf> {
+    let directory = arguments.archives.as_deref()?;
+    Some(kept_file(directory, &arguments.package, &arguments.version, &arguments.architecture))
 }
 
 /// The first of the user's own files that is the package.
@@ -140,7 +171,7 @@ fn present(repo: &Repo, name: &RefName) -> Result<Option<Checksum>, Error> {
     }
 }
 
-fn unpack(repo: &Repo, reader: &mut dyn Read, arguments: &Arguments) -> Result<Checksum, Error> {
+fn unpack<'r>(objects: impl Into<Objects<'r>>, reader: &mut dyn Read, arguments: &Arguments) -> Result<Stored, Error> {
     let in_package = |source| Error::Archive { package: package(arguments), source };
     // The digest of the whole file is proven.
     let limits = Limits { inner_checksums: false, ..Limits::default() };
@@ -157,7 +188,7 @@ fn unpack(repo: &Repo, reader: &mut dyn Read, arguments: &Arguments) -> Result<C
         }
     }
     let file = PackageFile { sha256: arguments.sha256, size: arguments.size };
-    store_package(repo, deb, &file).map_err(|error| match error {
+    store_package(objects, deb, &file).map_err(|error| match error {
         payload::Error::Archive(source) => in_package(source),
         payload::Error::Store(source) => Error::Store(source),
     })

@@ -1,7 +1,8 @@
 //! An open package ► objects and one commit.
 
+use super::attributes::Attributes;
 use crate::archive::{self, Control, Deb, Directory, Entry, Kind, Node, Problem, Tree};
-use crate::store::{self, Checksum, CommitParts, DirTree, Metadata, PackageFile, Repo, Value};
+use crate::store::{self, Checksum, CommitParts, DirTree, Metadata, Objects, PackageFile, Value};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{Read, Write as _};
@@ -23,7 +24,16 @@ pub enum Error {
     Store(#[from] store::Error),
 }
 
-/// Writes everything in `deb`, which is read from `file`, to `repo` and gives the commit's checksum; no ref is touched.
+/// A package that became a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The commit.
+    pub commit: Checksum,
+    /// What was left out of it, for the user.
+    pub warnings: Vec<String>,
+}
+
+/// Turns everything in `deb`, which is read from `file`, into objects and gives the commit's checksum; no ref is touched.
 ///
 /// The commit's tree is the payload as shipped, with the control members below `var/lib/dpkg/info` as dpkg names them
 /// and the `.list` that dpkg would write; the control paragraph is in the metadata under `pintree.status`, beside what
@@ -31,19 +41,22 @@ pub enum Error {
 ///
 /// # Errors
 /// When the package or the repository is at fault.
-pub fn store_package<R: Read>(repo: &Repo, mut deb: Deb<R>, file: &PackageFile) -> Result<Checksum, Error> {
+pub fn store_package<'r, R: Read>(objects: impl Into<Objects<'r>>, mut deb: Deb<R>, file: &PackageFile) -> Result<Stored, Error> {
+    let objects = objects.into();
+    let mut attributes = Attributes::default();
     let control = deb.control().clone();
     let mut tree = Tree::new(deb.limits());
     let (mut list, mut links) = (String::new(), String::new());
     let mut sums = Sums::for_package(&control);
-    while let Some(entry) = deb.next_entry()? {
+    while let Some(mut entry) = deb.next_entry()? {
+        attributes.settle(&mut entry)?;
         tree.check(&entry)?;
         if entry.kind != Kind::Dir && entry.path.strip_prefix(INFO).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
             return Err(archive::Error::Member { path: entry.path, problem: Problem::Reserved }.into());
         }
         let object = match &entry.kind {
-            Kind::File { size } => store_file(repo, &mut deb, &entry, *size, &mut sums)?,
-            Kind::Symlink { target } => repo.write_symlink(&metadata(&entry), target)?,
+            Kind::File { size } => store_file(objects, &mut deb, &entry, *size, &mut sums)?,
+            Kind::Symlink { target } => objects.write_symlink(&metadata(&entry), target)?,
             // Nothing is kept of these two.
             Kind::Dir | Kind::Hardlink { .. } => Checksum::of(&[]),
         };
@@ -59,7 +72,7 @@ pub fn store_package<R: Read>(repo: &Repo, mut deb: Deb<R>, file: &PackageFile) 
     list += &links;
     let mut info = |member: &str, mode, content: &[u8]| -> Result<(), Error> {
         let path = format!("{INFO}/{}.{member}", control.info_name());
-        let object = repo.write_file(&Metadata::root(mode), content)?;
+        let object = objects.write_file(&Metadata::root(mode), content)?;
         let kind = Kind::File { size: content.len() as u64 };
         let metadata = archive::Metadata { mode, ..archive::Metadata::default() };
         Ok(tree.insert(&Entry { path, kind, metadata }, || object)?)
@@ -74,10 +87,10 @@ pub fn store_package<R: Read>(repo: &Repo, mut deb: Deb<R>, file: &PackageFile) 
             info(&member.name, if is_script(&member.name) { 0o755 } else { 0o644 }, &member.content)?;
         }
     }
-    let mut writer = TreeWriter { repo, dirmetas: HashMap::new() };
+    let mut writer = TreeWriter { objects, dirmetas: HashMap::new() };
     let (tree, meta) = writer.write(tree.into_root())?;
     let commit = CommitParts::new(tree, meta).with(STATUS, Value::String(control.paragraph)).made_of(file);
-    Ok(repo.write_commit(&commit)?)
+    Ok(Stored { commit: objects.write_commit(&commit)?, warnings: attributes.warnings() })
 }
 
 /// Tells whether a control member is a program that dpkg or debconf runs.
@@ -91,16 +104,16 @@ fn metadata(entry: &Entry) -> Metadata {
 }
 
 /// Streams one file. What the decoder has in its buffer already, most files whole, is not copied.
-fn store_file<R: Read>(repo: &Repo, deb: &mut Deb<R>, entry: &Entry, size: u64, sums: &mut Sums) -> Result<Checksum, Error> {
+fn store_file<R: Read>(objects: Objects<'_>, deb: &mut Deb<R>, entry: &Entry, size: u64, sums: &mut Sums) -> Result<Checksum, Error> {
     let chunk = deb.chunk()?;
     if chunk.len() as u64 == size {
         sums.update(chunk);
-        let object = repo.write_file(&metadata(entry), chunk)?;
+        let object = objects.write_file(&metadata(entry), chunk)?;
         let length = chunk.len();
         deb.consume(length);
         return Ok(object);
     }
-    let mut writer = repo.file_writer(&metadata(entry))?;
+    let mut writer = objects.file_writer(&metadata(entry))?;
     loop {
         let chunk = deb.chunk()?;
         let length = chunk.len();
@@ -108,14 +121,15 @@ fn store_file<R: Read>(repo: &Repo, deb: &mut Deb<R>, entry: &Entry, size: u64, 
             return Ok(writer.finish()?);
         }
         sums.update(chunk);
-        writer.write_all(chunk).map_err(|source| store::Error::Io { action: "write a file in", path: repo.path().to_owned(), source })?;
+        let io = |source| store::Error::Io { action: "write the file", path: entry.path.clone().into(), source };
+        writer.write_all(chunk).map_err(io)?;
         deb.consume(length);
     }
 }
 
 /// Writes directories from the leaves up, each distinct owner and mode once.
 struct TreeWriter<'r> {
-    repo: &'r Repo,
+    objects: Objects<'r>,
     dirmetas: HashMap<archive::Metadata, Checksum>,
 }
 
@@ -135,12 +149,12 @@ impl TreeWriter<'_> {
             Some(meta) => *meta,
             None => {
                 let archive::Metadata { mode, uid, gid, xattrs } = directory.metadata.clone();
-                let meta = self.repo.write_dirmeta(&Metadata { uid, gid, mode, xattrs })?;
+                let meta = self.objects.write_dirmeta(&Metadata { uid, gid, mode, xattrs })?;
                 self.dirmetas.insert(directory.metadata, meta);
                 meta
             }
         };
-        Ok((self.repo.write_dirtree(&tree)?, meta))
+        Ok((self.objects.write_dirtree(&tree)?, meta))
     }
 }
 
