@@ -237,6 +237,14 @@ pub fn step_hints(error: &StepError) -> Vec<String> {
         StepError::Import(import::Error::Changed { name, .. }) => {
             vec![format!("run `pintree lock --upgrade-package {name}` to take it as it is now, or give it a new version")]
         }
+        StepError::Import(import::Error::Identity { .. }) => {
+            vec!["the index and the package disagree: somebody changed one of them; tell whoever keeps the repository".to_owned()]
+        }
+        StepError::Compose(compose::Error::Relations { .. }) => vec![
+            "where the lockfile was not edited, the repository's index and the package disagree about it: tell whoever keeps the \
+             repository, or hold another version"
+                .to_owned(),
+        ],
         StepError::Repo(error) => error.hint().into_iter().collect(),
         StepError::Configure(error) => configure_hints(error),
         StepError::Seal(error) => seal_hints(error),

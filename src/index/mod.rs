@@ -7,6 +7,7 @@ pub mod contents;
 mod fields;
 mod names;
 pub mod packages;
+mod paragraph;
 mod parse;
 pub mod release;
 mod serial;
@@ -14,4 +15,5 @@ pub mod universe;
 
 pub use compression::{Checks, Compression};
 pub use packages::{Field, Index, Package, Priority};
+pub use paragraph::push_paragraph;
 pub use universe::{Source, Universe};

@@ -1,7 +1,7 @@
 //! `pintree build`: lock if allowed and needed, write the build file, run ninja, tell what came out.
 
 use super::work::Work;
-use super::{Choice, Error, Project, Session, leftovers, moment, network};
+use super::{Choice, Error, Project, Session, disagreements, leftovers, moment, network};
 use crate::ninja::{self, Layout};
 use crate::pkg::{Architecture, Sha256};
 pub use crate::plan::Stage;
@@ -10,7 +10,7 @@ use crate::repo::Mirrors;
 use crate::sandbox;
 use crate::step::import;
 use crate::step::outcome::{self, Outcome};
-use crate::store::{Checksum, RefName, Repo};
+use crate::store::{self, Checksum, RefName, Repo};
 use crate::util::fs::write_if_changed;
 use rustix::fs::Mode;
 use std::ffi::OsString;
@@ -119,6 +119,7 @@ pub fn build(session: &mut Session<'_>, options: &Options) -> Result<Report, Err
     let plan = loop {
         let mut plan = work.plan()?;
         settle_files(session, &store, &mut plan)?;
+        refuse_links(&store, &plan)?;
         let sources = write_files(session, &work, &plan, options.until, &site)?;
         refuse_absent(session.project.root(), &plan, options.until)?;
         if session.offline {
@@ -139,7 +140,8 @@ pub fn build(session: &mut Session<'_>, options: &Options) -> Result<Report, Err
         }
     };
     drop(guard);
-    let warnings: Vec<String> = outcomes.iter().flat_map(|outcome| outcome.warnings.iter().cloned()).collect();
+    let mut warnings: Vec<String> = outcomes.iter().flat_map(|outcome| outcome.warnings.iter().cloned()).collect();
+    warnings.extend(disagreements::find(session, &work.chosen, &outcomes)?);
     let images = plan.composes.iter().map(|compose| built(&store, &plan, compose, options.until)).collect::<Result<_, _>>()?;
     let downloaded = outcomes.iter().map(|outcome| outcome.downloaded).sum();
     Ok(Report { images, steps: outcomes.len(), downloaded, warnings, time: start.elapsed() })
@@ -161,6 +163,7 @@ pub(super) fn import(session: &mut Session<'_>, work: &Work, site: &Site) -> Res
     if targets.is_empty() {
         return Ok(());
     }
+    refuse_links(&store, &plan)?;
     let _guard = exclusive(session, &session.project.generated())?;
     let sources = write_files(session, work, &plan, Stage::Composed, site)?;
     if session.offline {
@@ -219,6 +222,18 @@ fn refuse_host(store: &Repo, plan: &Plan) -> Result<(), Error> {
     for digest in plan.imports.keys() {
         if store.read_ref(&RefName::deb(digest))?.is_none() {
             return sandbox::lacks_proc().map_or(Ok(()), |source| Err(Error::Host { source }));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses refs that links lead to: ninja would make directories and look at files wherever those go.
+fn refuse_links(store: &Repo, plan: &Plan) -> Result<(), Error> {
+    let packages = plan.imports.keys().map(RefName::deb);
+    for name in packages.chain(plan.results().map(|(_, name, _)| name)) {
+        // What else is wrong with a ref, the step that needs it tells.
+        if let Err(error @ store::Error::Link { .. }) = store.read_ref(&name) {
+            return Err(error.into());
         }
     }
     Ok(())

@@ -6,9 +6,9 @@
 use super::indexes::Indexes;
 use super::{Error, Session};
 use crate::index::packages::Limits;
-use crate::index::{Index, Package, Priority, Universe};
+use crate::index::{self, Index, Package, Priority, Universe};
 use crate::manifest::Manifest;
-use crate::pkg::{Architecture, Pin, Sha256};
+use crate::pkg::{Architecture, Pin};
 use crate::step::import;
 use crate::store::{Checksum, Commit, RefName, Repo};
 use std::collections::BTreeMap;
@@ -142,6 +142,16 @@ impl FieldReader {
         Ok(&self.universes[&key])
     }
 
+    /// The verified indexes of a manifest's repositories for an image of `architecture`.
+    pub fn listed(
+        &mut self,
+        session: &mut Session<'_>,
+        manifest: &Manifest,
+        architecture: &Architecture,
+    ) -> Result<Vec<Arc<Index>>, Error> {
+        Ok(self.universe(session, manifest, architecture)?.sources().iter().map(|source| Arc::clone(&source.index)).collect())
+    }
+
     fn in_indexes(
         &mut self,
         session: &mut Session<'_>,
@@ -177,22 +187,6 @@ pub(super) fn is_pinned(package: &Package<'_>, pin: &Pin) -> bool {
 pub(super) fn push_stanza(text: &mut String, pin: &Pin, commit: &Commit) -> Result<(), Error> {
     let no_status = || Error::Unreadable { reason: format!("the commit of `{}` {} has no control paragraph", pin.name, pin.version) };
     let status = commit.metadata.get(import::STATUS).and_then(|value| value.as_str()).ok_or_else(no_status)?;
-    push_paragraph(text, status, &pin.path, pin.size, &pin.sha256);
+    index::push_paragraph(text, status, &pin.path, pin.size, &pin.sha256);
     Ok(())
-}
-
-/// The same for a control paragraph and what is known of its file.
-pub(super) fn push_paragraph(text: &mut String, paragraph: &str, path: &str, size: u64, sha256: &Sha256) {
-    let mut keep = true;
-    for line in paragraph.lines().filter(|line| !line.trim().is_empty()) {
-        if !line.starts_with([' ', '\t']) {
-            let name = line.split(':').next().unwrap_or_default();
-            keep = !["Filename", "Size", "SHA256"].iter().any(|field| field.eq_ignore_ascii_case(name));
-        }
-        if keep {
-            text.push_str(line);
-            text.push('\n');
-        }
-    }
-    text.push_str(&format!("Filename: {path}\nSize: {size}\nSHA256: {sha256}\n\n"));
 }

@@ -1,8 +1,9 @@
 //! Directories of package files as repositories: what lies there, read from the files themselves.
 
-use super::{Error, Project, fields};
+use super::{Error, Project};
 use crate::archive::Deb;
 use crate::index::packages::{Index, Limits};
+use crate::index::push_paragraph;
 use crate::lock::Lockfile;
 use crate::manifest::Manifest;
 use crate::pkg::Pin;
@@ -44,7 +45,7 @@ fn read(directory: &Path) -> Result<Index, Error> {
         let (sha256, size) = crate::pkg::Sha256::of_reader(&file).map_err(io)?;
         file.seek(SeekFrom::Start(0)).map_err(io)?;
         let deb = Deb::open(file).map_err(|source| Error::LocalPackage { path: path.clone(), source })?;
-        fields::push_paragraph(&mut text, &deb.control().paragraph, name, size, &sha256);
+        push_paragraph(&mut text, &deb.control().paragraph, name, size, &sha256);
     }
     let unreadable = |reason: String| Error::LocalFields { directory: directory.to_owned(), reason };
     let limits = Limits { stanza: 64 << 20, ..Limits::default() };

@@ -12,6 +12,7 @@ mod choice;
 mod database;
 pub mod diff;
 mod difference;
+mod disagreements;
 pub mod doctor;
 pub mod drivers;
 mod error;

@@ -49,6 +49,12 @@ pub enum Error {
         /// Why.
         source: ParseRelationError,
     },
+    /// What the packages themselves ask for does not hold in this set.
+    #[error("the packages' own control files do not allow this set\n{}", Relations(.broken))]
+    Relations {
+        /// Each broken rule in one sentence.
+        broken: Vec<String>,
+    },
     /// A package is neither of the image's architectures nor for all.
     #[error("`{package}` is for {architecture}, which is not an architecture of this image")]
     Architecture {
@@ -145,13 +151,25 @@ impl fmt::Display for Clashes<'_> {
     }
 }
 
+struct Relations<'a>(&'a [String]);
+
+impl fmt::Display for Relations<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join("\n"))?;
+        match self.0.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            rest => write!(f, "\nand {rest} more like these"),
+        }
+    }
+}
+
 impl Error {
     /// Tells whether stored bytes are at fault or a package is hostile, rather than the choice of packages, the host or
     /// the caller.
     pub fn is_integrity(&self) -> bool {
         match self {
             Self::Store(error) => error.is_integrity(),
-            Self::Stanza { .. } | Self::Database { .. } | Self::Depth { .. } => true,
+            Self::Stanza { .. } | Self::Relations { .. } | Self::Database { .. } | Self::Depth { .. } => true,
             _ => false,
         }
     }

@@ -13,6 +13,7 @@ mod diversion;
 mod error;
 mod merge;
 mod package;
+mod relations;
 mod stanza;
 mod usrmerge;
 
@@ -92,6 +93,7 @@ fn compose(repo: &Repo, arguments: &Arguments) -> Result<Composed, Error> {
     let frame =
         Frame { architecture: &arguments.architecture, foreign: &arguments.foreign, usr_merge: arguments.usr_merge, diversions: &[] };
     let packages = package::load_all(repo, &arguments.packages, &frame)?;
+    relations::check(&packages, frame.architecture)?;
     let Merged { tree, meta, usr_merged, replaced } = merge(repo, &packages, &frame)?;
     let root = tree.write(repo)?;
     // The process ends with the step: giving thousands of names back one by one would be a part of its time for nothing.

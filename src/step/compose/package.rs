@@ -4,7 +4,7 @@ use super::stanza::Stanza;
 use super::{Error, Frame};
 use crate::pkg::{ArchQualifier, Architecture, Relation};
 use crate::step::import::STATUS;
-use crate::store::{self, Checksum, RefName, Repo};
+use crate::store::{self, Checksum, PackageFile, RefName, Repo};
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -18,6 +18,8 @@ pub(in crate::step) struct Package {
     pub(in crate::step) is_same: bool,
     pub(in crate::step) essential: bool,
     replaces: Vec<Relation>,
+    /// The package file that it was made of.
+    pub(super) file: PackageFile,
     pub(in crate::step) stanza: Stanza,
     /// The commit that holds it.
     pub(in crate::step) commit: Checksum,
@@ -29,8 +31,7 @@ pub(in crate::step) struct Package {
 impl Package {
     fn load(repo: &Repo, name: &RefName) -> Result<Self, Error> {
         let found = repo.read_package(name)?;
-        let (checksum, commit) =
-            found.ok_or_else(|| store::Error::NoSuchRef { repo: repo.path().to_owned(), name: name.to_string() })?;
+        let (checksum, commit) = found.ok_or_else(|| store::Error::NoSuchRef { repo: repo.path().to_owned(), name: name.to_string() })?;
         let bad = |reason: &str| Error::Stanza { name: name.to_string(), reason: reason.to_owned() };
         let text = commit.metadata.get(STATUS).and_then(|value| value.as_str()).ok_or_else(|| bad("it is missing"))?;
         let stanza = Stanza::parse(text).map_err(bad)?;
@@ -46,6 +47,7 @@ impl Package {
         Ok(Self {
             is_same: stanza.get("Multi-Arch") == Some("same"),
             essential: stanza.get("Essential") == Some("yes"),
+            file: commit.package_file().ok_or_else(|| bad("its package file is not named"))?,
             replaces: replaces.into_iter().flatten().collect(),
             name: package,
             architecture,

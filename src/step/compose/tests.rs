@@ -264,6 +264,28 @@ fn refuses_a_ref_that_names_another_package() {
 }
 
 #[test]
+fn refuses_what_the_packages_themselves_do_not_allow() {
+    let one = || made("one").field("Conflicts", "rival");
+    for (field, value, broken) in [
+        ("Depends", "nothere (>= 5)", "`a 1.0`: Depends `nothere (>= 5)` is not met"),
+        ("Pre-Depends", "one (>= 9)", "`a 1.0`: Pre-Depends `one (>= 9)` is not met"),
+        ("Conflicts", "one", "`a 1.0`: Conflicts `one` hits `one 1.0`"),
+        ("Breaks", "one (<< 2)", "`a 1.0`: Breaks `one (<< 2)` hits `one 1.0`"),
+        ("Provides", "rival", "`one 1.0`: Conflicts `rival` hits `a 1.0`"),
+    ] {
+        let error = Set::new(&[one(), made("a").field(field, value)]).run().unwrap_err();
+        assert!(error.is_integrity());
+        assert_eq!(error.to_string(), format!("the packages' own control files do not allow this set\n{broken}"));
+    }
+    for (field, value) in
+        [("Depends", "one (>= 1), x | one"), ("Conflicts", "x"), ("Provides", "x"), ("Essential", "yes"), ("Multi-Arch", "same")]
+    {
+        assert!(Set::new(&[one(), made("a").field(field, value)]).run().is_ok(), "{field}");
+    }
+    assert!(Set::new(&[made("a").depends("x (> = 1")]).run().unwrap_err().is_integrity());
+}
+
+#[test]
 fn refuses_payload_in_the_database() {
     for path in ["var/lib/dpkg/status", "var/lib/dpkg/info/b.postinst", "var/lib/dpkg/info/x"] {
         let bytes = made("a").file(path, 0o644, "x").build();
@@ -319,7 +341,8 @@ fn a_root_is_merged_when_its_packages_say_so() {
         (false, Made::new("base-files", "11.1+deb11u9").arch("armhf")),
         (true, made("a").symlink("lib", "usr/lib").dir("usr/lib", 0o755)),
     ] {
-        let set = Set::new(&[bin(), package.clone()]);
+        // What is depended on is there, under other names.
+        let set = Set::new(&[bin(), made("p").field("Provides", "usr-is-merged, b"), package.clone()]);
         assert_eq!(set.run().unwrap().usr_merged, expected, "{package:?}");
         assert_eq!(set.listing().contains("/bin 777 -> usr/bin\n"), expected);
     }
