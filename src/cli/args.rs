@@ -292,6 +292,14 @@ pub struct Images {
 
 /// `pintree verify`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Each imported package is imported again from its file, without writing anything, and the commits are compared: the
+package is proved, or damaged. Where its file cannot be had, as with --offline, it is only consistent, and named so.
+
+Examples:
+  pintree verify
+  pintree --offline verify --archives debs/   prove what lies in debs/, where `build --keep-archives` put it
+  pintree verify --rebuild kiosk --arch armhf")]
 pub struct Verify {
     /// Manifests; all of `manifests/` when none is given
     #[arg(value_name = "MANIFEST")]
@@ -302,6 +310,9 @@ pub struct Verify {
     /// With --rebuild: only for this architecture (repeatable)
     #[arg(long = "arch", value_name = "ARCH", requires = "rebuild")]
     pub arches: Vec<String>,
+    /// Take package files from this directory first
+    #[arg(long, value_name = "DIR")]
+    pub archives: Option<PathBuf>,
 }
 
 /// `pintree log`

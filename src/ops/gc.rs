@@ -51,9 +51,7 @@ pub fn gc(session: &mut Session<'_>, options: &Options) -> Result<Report, Error>
         let now = session.now;
         let is_fresh = |used| options.older_than.is_some_and(|age| !now.duration_since(used).is_ok_and(|unused| unused > age));
         // What another import format made no build reads, however lately it did.
-        let keep = |name: &RefName, state: crate::store::RefState| {
-            !name.is_of_other_import() && (is_fresh(state.used) || named.has(name))
-        };
+        let keep = |name: &RefName, state: crate::store::RefState| !name.is_of_other_import() && (is_fresh(state.used) || named.has(name));
         let logs = leftovers::stage_logs(&generated, &named.stages)?;
         for file in leftovers::unnamed(&generated, &named.files)?.into_iter().chain(logs) {
             if !is_fresh(leftovers::written(&file)?) {

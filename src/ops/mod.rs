@@ -37,6 +37,7 @@ pub mod network;
 pub mod outdated;
 mod preferences;
 mod project;
+pub mod proofs;
 mod reasons;
 pub mod rebuild;
 mod scratch;

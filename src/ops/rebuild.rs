@@ -1,16 +1,19 @@
 //! `pintree verify --rebuild`: build images again, from their packages on and under other conditions, and compare.
 //!
 //! The second build has a store of its own, with nothing in it but the packages, so that every step runs, and runs whole:
-//! no checkpoint is used. Umask, time zone, locale, job count and directories are others.
+//! no checkpoint is used. Umask, time zone, locale, job count and directories are others. Before it begins, every object of
+//! what it is to vouch for is read, and the packages are proved: equal checksums say nothing about files that nobody opens.
 
 use super::build::{Site, create_directory, exclusive, run, write_files};
 use super::difference::{self, Side};
-use super::verify::{Check, Finding, FindingKind};
+use super::verify::{self, Check, Finding, FindingKind, Seen};
 use super::work::Work;
-use super::{Choice, Error, Session, build, leftovers};
+use super::{Choice, Error, Session, build, leftovers, proofs};
+use crate::pkg::Pin;
 use crate::plan::{Compose, Plan, Stage};
 use crate::store::{self, Checksum, RefName, Repo};
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 /// Where the second build takes place, below the directory of generated files.
 const DIRECTORY: &str = "verify";
@@ -18,8 +21,18 @@ const DIRECTORY: &str = "verify";
 /// The umask of the second build: nobody's default.
 const UMASK: u32 = 0o027;
 
-/// Rebuilds the chosen images; one check for each stage of each.
-pub fn rebuild(session: &mut Session<'_>, choice: Choice) -> Result<Vec<Check>, Error> {
+/// What a rebuild gave.
+#[derive(Debug)]
+pub struct Rebuilt {
+    /// One check of the packages of each manifest, and one for each stage of each image.
+    pub checks: Vec<Check>,
+    /// Whether the second build is kept, since it differs.
+    pub kept: bool,
+}
+
+/// Rebuilds the chosen images; one check of the packages of each manifest, and one for each stage of each image. Where the
+/// first already find damage, nothing is built from it.
+pub fn rebuild(session: &mut Session<'_>, choice: Choice, archives: Option<PathBuf>) -> Result<Rebuilt, Error> {
     let chosen = choice.load(&session.project)?;
     let generated = session.project.generated();
     let mut work = Work::load(session, chosen, true)?;
@@ -49,6 +62,30 @@ pub fn rebuild(session: &mut Session<'_>, choice: Choice) -> Result<Vec<Check>, 
         import.inputs.clear();
     });
     let built = stages(&store, &plan)?;
+    let (mut checks, mut damaged) = (vec![], BTreeMap::new());
+    let (mut seen, places) = (Seen::default(), proofs::Places { archives });
+    for (chosen, lockfile) in &work.chosen {
+        let wanted = |pin: &Pin| plan.imports.contains_key(&pin.sha256);
+        checks.push(verify::packages(session, Some(&store), &chosen.manifest, lockfile, &wanted, &mut seen, &places)?);
+    }
+    for (compose, stage, commit) in &built {
+        let found = seen.check(&store, commit)?;
+        if !found.is_empty() {
+            damaged.insert((compose.reference_at(*stage), *commit), found);
+        }
+    }
+    if !damaged.is_empty() || checks.iter().any(|check| !check.findings.is_empty()) {
+        for (compose, stage, commit) in &built {
+            let mut check = empty(compose, *stage, commit);
+            check.summary.push_str(", not rebuilt");
+            if let Some(found) = damaged.remove(&(compose.reference_at(*stage), *commit)) {
+                verify::damage(&mut check.findings, compose.reference_at(*stage).as_str(), found);
+            }
+            checks.push(check);
+        }
+        remove(&site.generated)?;
+        return Ok(Rebuilt { checks, kept: false });
+    }
     let until = built.iter().map(|(_, stage, _)| *stage).max().unwrap_or_default();
     let other = Repo::init(&site.generated.join("ostree"))?;
     take_packages(&store, &other, &plan)?;
@@ -58,15 +95,15 @@ pub fn rebuild(session: &mut Session<'_>, choice: Choice) -> Result<Vec<Check>, 
     let outcomes = run(session, &options, &plan, &site)?;
     work.record(session, &plan, &outcomes, true)?;
 
-    let mut checks = vec![];
     for (compose, stage, commit) in built {
         checks.push(compare((&store, &commit), &other, compose, stage)?);
     }
     drop(other);
-    if checks.iter().all(|check| check.findings.is_empty()) {
+    let kept = checks.iter().any(|check| !check.findings.is_empty());
+    if !kept {
         remove(&site.generated)?;
     }
-    Ok(checks)
+    Ok(Rebuilt { checks, kept })
 }
 
 /// The commits that are there, of every stage of every image.
@@ -107,15 +144,20 @@ fn take_packages(store: &Repo, other: &Repo, plan: &Plan) -> Result<(), Error> {
     Ok(())
 }
 
-fn compare((store, commit): (&Repo, &Checksum), other: &Repo, compose: &Compose, stage: Stage) -> Result<Check, Error> {
-    let reference = compose.reference_at(stage);
-    let rebuilt = other.read_ref(&reference)?.ok_or(Error::NoRef { reference })?;
-    let mut check = Check {
+fn empty(compose: &Compose, stage: Stage, commit: &Checksum) -> Check {
+    Check {
         manifest: compose.manifest.clone(),
         subject: format!("rebuild {} {} {}", compose.image, compose.architecture, stage.as_str()),
         summary: format!("commit {}", &commit.to_hex()[..12]),
         findings: vec![],
-    };
+        proofs: None,
+    }
+}
+
+fn compare((store, commit): (&Repo, &Checksum), other: &Repo, compose: &Compose, stage: Stage) -> Result<Check, Error> {
+    let reference = compose.reference_at(stage);
+    let rebuilt = other.read_ref(&reference)?.ok_or(Error::NoRef { reference })?;
+    let mut check = empty(compose, stage, commit);
     if rebuilt != *commit {
         check.summary = format!("commit {}, rebuilt {}", &commit.to_hex()[..12], &rebuilt.to_hex()[..12]);
         let differences = difference::compare(Side { repo: store, commit }, Side { repo: other, commit: &rebuilt })?;

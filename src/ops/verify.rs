@@ -2,14 +2,15 @@
 
 use super::fields::FieldReader;
 use super::graph::{Asked, Graph};
+use super::proofs::{self, Proofs, Unproved, Verdict};
 use super::{Error, Session, lock, targets};
 use crate::lock::Lockfile;
 use crate::manifest::Manifest;
-use crate::pkg::{Architecture, Pin, Trust};
+use crate::pkg::{Architecture, Pin, Sha256, Trust};
 use crate::plan;
 use crate::step::import;
 use crate::store::{self, Checksum, ObjectKind, RefName, Repo};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
 /// One check of one thing.
@@ -23,6 +24,8 @@ pub struct Check {
     pub summary: String,
     /// What is wrong; empty if nothing.
     pub findings: Vec<Finding>,
+    /// How many of the imported packages are proved; only where packages were looked at.
+    pub proofs: Option<Proofs>,
 }
 
 /// Something that is wrong.
@@ -47,7 +50,10 @@ pub enum FindingKind {
 const LISTED: usize = 5;
 
 /// Runs every check on the manifests that `paths` name, or on all of the project.
-pub fn verify(session: &mut Session<'_>, paths: &[PathBuf]) -> Result<Vec<Check>, Error> {
+///
+/// Package files are looked for in `archives`, if it is given, and on the mirrors.
+pub fn verify(session: &mut Session<'_>, paths: &[PathBuf], archives: Option<PathBuf>) -> Result<Vec<Check>, Error> {
+    let places = proofs::Places { archives };
     let mut reader = FieldReader::open(&session.project.store())?;
     let mut seen = Seen::default();
     let mut checks = vec![];
@@ -58,9 +64,10 @@ pub fn verify(session: &mut Session<'_>, paths: &[PathBuf]) -> Result<Vec<Check>
             subject: "lockfile".to_owned(),
             summary: if reasons.is_empty() { keys(&manifest, lockfile.as_ref()) } else { String::new() },
             findings: reasons.into_iter().map(|text| Finding { kind: FindingKind::Difference, text }).collect(),
+            proofs: None,
         });
         let Some(lockfile) = lockfile else { continue };
-        checks.push(packages(session, &reader, &manifest, &lockfile, &mut seen)?);
+        checks.push(packages(session, reader.store(), &manifest, &lockfile, &|_| true, &mut seen, &places)?);
         for (image, part) in lockfile.images() {
             for architecture in &part.arches {
                 checks.extend(images(&reader, &manifest, &lockfile, image, architecture, &mut seen)?);
@@ -88,14 +95,16 @@ fn keys(manifest: &Manifest, lockfile: Option<&Lockfile>) -> String {
 
 /// Objects that were read already; packages and images share most of them.
 #[derive(Default)]
-struct Seen {
+pub(super) struct Seen {
     objects: HashSet<(Checksum, ObjectKind)>,
     damaged: BTreeMap<(Checksum, ObjectKind), String>,
+    /// Packages that were imported again already.
+    proved: HashMap<(Sha256, Checksum), Verdict>,
 }
 
 impl Seen {
     /// Checks all that a commit holds; gives what is damaged.
-    fn check(&mut self, store: &Repo, commit: &Checksum) -> Result<Vec<String>, Error> {
+    pub(super) fn check(&mut self, store: &Repo, commit: &Checksum) -> Result<Vec<String>, Error> {
         let mut walked = HashSet::new();
         let mut damaged = vec![];
         let walk = store.walk_commit(commit, &mut walked, &mut |checksum, kind| {
@@ -119,48 +128,94 @@ impl Seen {
     }
 }
 
-fn is_damage(error: &store::Error) -> bool {
+pub(super) fn is_damage(error: &store::Error) -> bool {
     error.is_integrity() || matches!(error, store::Error::Missing { .. })
 }
 
-fn packages(
+/// Checks the lockfile's imported packages that are `wanted`: what their commits hold, what they say of themselves, and
+/// that they are what their package files give.
+pub(super) fn packages(
     session: &mut Session<'_>,
-    reader: &FieldReader,
+    store: Option<&Repo>,
     manifest: &Manifest,
     lockfile: &Lockfile,
+    wanted: &dyn Fn(&Pin) -> bool,
     seen: &mut Seen,
+    places: &proofs::Places,
 ) -> Result<Check, Error> {
     let mut findings = vec![];
-    let mut imported = 0;
+    let mut imported: Vec<(&Pin, Checksum)> = vec![];
+    let mut present = 0;
     let before = seen.objects.len();
-    for pin in lockfile.cells() {
+    let pins: Vec<&Pin> = lockfile.cells().iter().filter(|pin| wanted(pin)).collect();
+    for &pin in &pins {
         if session.interrupt.is_raised() {
             return Err(Error::Interrupted);
         }
-        let Some(store) = reader.store() else { break };
-        let name = format!("{} {} {}", pin.name, pin.version, pin.architecture);
+        let Some(store) = store else { break };
+        let name = label(pin);
         match store.read_package(&RefName::deb(&pin.sha256)) {
             Ok(None) => continue,
             Ok(Some((checksum, commit))) => {
-                imported += 1;
+                imported.push((pin, checksum));
                 damage(&mut findings, &name, seen.check(store, &checksum)?);
                 identity(&mut findings, &name, pin, commit.metadata.get(import::STATUS).and_then(|value| value.as_str()));
             }
             Err(error) if is_damage(&error) => damage(&mut findings, &name, vec![error.to_string()]),
             Err(error) => return Err(error.into()),
         }
+        present += 1;
     }
-    let total = lockfile.cells().len();
+    let proofs = match store {
+        Some(store) if present > 0 => prove(session, store, manifest, &imported, seen, places, &mut findings)?,
+        _ => Proofs::default(),
+    };
     let objects = seen.objects.len() - before;
-    Ok(Check {
-        manifest: manifest.name.clone(),
-        subject: "packages".to_owned(),
-        summary: format!("{imported} of {total} imported, {objects} objects"),
-        findings,
-    })
+    let mut summary = format!("{present} of {} imported, {objects} objects", pins.len());
+    if present > 0 {
+        summary.push_str(&format!("; {} proved", proofs.proved));
+        if !proofs.unproved.is_empty() {
+            summary.push_str(&format!(", {} consistent, unproved", proofs.unproved.len()));
+        }
+    }
+    Ok(Check { manifest: manifest.name.clone(), subject: "packages".to_owned(), summary, findings, proofs: Some(proofs) })
 }
 
-fn damage(findings: &mut Vec<Finding>, name: &str, damaged: Vec<String>) {
+fn label(pin: &Pin) -> String {
+    format!("{} {} {}", pin.name, pin.version, pin.architecture)
+}
+
+/// Imports packages again and adds what differs to the findings.
+fn prove(
+    session: &mut Session<'_>,
+    store: &Repo,
+    manifest: &Manifest,
+    imported: &[(&Pin, Checksum)],
+    seen: &mut Seen,
+    places: &proofs::Places,
+    findings: &mut Vec<Finding>,
+) -> Result<Proofs, Error> {
+    let open: Vec<(&Pin, Checksum)> =
+        imported.iter().filter(|(pin, commit)| !seen.proved.contains_key(&(pin.sha256, *commit))).copied().collect();
+    let verdicts = proofs::prove(session, store, manifest, &open, places)?;
+    seen.proved.extend(open.iter().map(|(pin, commit)| (pin.sha256, *commit)).zip(verdicts));
+    let mut proofs = Proofs::default();
+    for (pin, commit) in imported {
+        let mut wrong = |text: String| findings.push(Finding { kind: FindingKind::Damage, text });
+        match &seen.proved[&(pin.sha256, *commit)] {
+            Verdict::Proved => proofs.proved += 1,
+            Verdict::Differs(found) => {
+                let short = |checksum: &Checksum| checksum.to_hex()[..12].to_owned();
+                wrong(format!("{}: its package file gives commit {}, its ref names {}", label(pin), short(found), short(commit)));
+            }
+            Verdict::Refused(reason) => wrong(format!("{}: its package file gives no commit: {reason}", label(pin))),
+            Verdict::Unproved(reason) => proofs.unproved.push(Unproved { package: label(pin), reason: reason.clone() }),
+        }
+    }
+    Ok(proofs)
+}
+
+pub(super) fn damage(findings: &mut Vec<Finding>, name: &str, damaged: Vec<String>) {
     let more = damaged.len().saturating_sub(LISTED);
     let finding = |text| Finding { kind: FindingKind::Damage, text };
     findings.extend(damaged.into_iter().take(LISTED).map(|text| finding(format!("{name}: {text}"))));
@@ -197,8 +252,13 @@ fn images(
 ) -> Result<Vec<Check>, Error> {
     let plan = plan::plan([targets::target(manifest, lockfile, image, architecture)?]);
     let subject = format!("image {image} {architecture}");
-    let check =
-        |subject: String, summary: &str| Check { manifest: manifest.name.clone(), subject, summary: summary.to_owned(), findings: vec![] };
+    let check = |subject: String, summary: &str| Check {
+        manifest: manifest.name.clone(),
+        subject,
+        summary: summary.to_owned(),
+        findings: vec![],
+        proofs: None,
+    };
     let mut checks = vec![];
     for (stage, reference, identity) in plan.results() {
         let Some(store) = reader.store() else { break };
@@ -241,6 +301,7 @@ fn closure(
         subject: format!("closure {image} {architecture}"),
         summary: String::new(),
         findings: vec![],
+        proofs: None,
     };
     let mut found = |text| check.findings.push(Finding { kind: FindingKind::Difference, text });
     let Some(resolved) = manifest.flatten(image) else {

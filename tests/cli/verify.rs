@@ -45,7 +45,7 @@ fn follows_the_chain_from_manifest_to_image() {
     insta::assert_snapshot!(told(&environment.run(&["verify", "manifests/edge.toml"])), @"
     exit 0
     ok      edge lockfile: fits `edge.toml`; 1 repository, 1 key
-    ok      edge packages: 5 of 8 imported, 54 objects
+    ok      edge packages: 5 of 8 imported, 54 objects; 5 proved
     ok      edge image kiosk armhf composed: commit [COMMIT]
     ok      edge image kiosk armhf configured: commit [COMMIT]
     ok      edge closure kiosk armhf: 5 packages, 4 dependencies
@@ -55,8 +55,19 @@ fn follows_the_chain_from_manifest_to_image() {
     ok      edge closure small armhf: 2 packages, 0 dependencies
     ok      edge image small amd64: not built yet
     ok      edge closure small amd64: 2 packages, 0 dependencies
+       Proving 5 imported packages
        Reading `test` stable
     ");
+    // A mirror that is a directory is at hand without a network.
+    std::fs::remove_dir_all(environment.www().join("pool")).unwrap();
+    let offline = environment.run(&["--offline", "verify", "manifests/edge.toml"]);
+    assert_eq!(offline.code, 0, "{}", offline.all());
+    let lines: Vec<&str> = offline.stdout.lines().map(str::trim).filter(|line| line.starts_with("consistent, unproved")).collect();
+    insta::assert_snapshot!(lines.join("\n"), @"consistent, unproved (the network is off): app 1.0 armhf, base 1 armhf, libone 1.2-1 armhf, libtwo 2.0 all, postfix 3.7 armhf");
+    let json = environment.run(&["--offline", "verify", "manifests/edge.toml", "--format", "json"]);
+    let value: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!((&value["checks"][1]["proved"], value["checks"][1]["unproved"].as_array().unwrap().len()), (&serde_json::json!(0), 5));
+    assert_eq!(value["checks"][1]["unproved"][0]["reason"], "the network is off");
 }
 
 #[test]

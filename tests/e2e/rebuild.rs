@@ -41,7 +41,11 @@ fn a_rebuild_gives_the_same_commits() {
     let refs = project.refs("");
     let text = project.ok(&["verify", "--rebuild", "root"]).stdout;
     let stages: Vec<&str> = text.lines().map(|line| line.split(": ").next().unwrap()).collect();
-    assert_eq!(stages, ["ok      main rebuild root amd64 composed", "ok      main rebuild root amd64 configured"], "{text}");
+    assert_eq!(
+        stages,
+        ["ok      main packages", "ok      main rebuild root amd64 composed", "ok      main rebuild root amd64 configured"],
+        "{text}"
+    );
     assert!(!project.path("_build/verify").exists());
     assert_eq!(project.refs(""), refs);
     project.ok(&["build", "--until", "configured"]).says(&["nothing to do"]);
@@ -55,15 +59,16 @@ fn a_rebuild_shows_what_differs() {
     project.ok(&["build", "--until", "configured"]);
     let ran = project.run(&["verify", "--rebuild", "main/root", "--arch", ARCH]).exits(5);
     let lines: Vec<&str> = ran.stdout.lines().map(str::trim).collect();
-    assert!(lines[0].starts_with("ok      main rebuild root amd64 composed"), "{}", ran.stdout);
-    assert!(lines[1].starts_with("failed  main rebuild root amd64 configured: commit "), "{}", ran.stdout);
-    assert_eq!((lines[2], lines[3], lines[4]), ("/etc/noise", "@@ -1,3 +1,3 @@", "begin"), "{}", ran.stdout);
-    assert!(lines[5].starts_with('-') && lines[6].starts_with('+') && lines[7] == "end" && lines.len() == 8, "{}", ran.stdout);
+    assert!(lines[0].starts_with("ok      main packages: 3 of 3 imported"), "{}", ran.stdout);
+    assert!(lines[1].starts_with("ok      main rebuild root amd64 composed"), "{}", ran.stdout);
+    assert!(lines[2].starts_with("failed  main rebuild root amd64 configured: commit "), "{}", ran.stdout);
+    assert_eq!((lines[3], lines[4], lines[5]), ("/etc/noise", "@@ -1,3 +1,3 @@", "begin"), "{}", ran.stdout);
+    assert!(lines[6].starts_with('-') && lines[7].starts_with('+') && lines[8] == "end" && lines.len() == 9, "{}", ran.stdout);
     assert!(project.path("_build/verify/ostree").exists());
     project.ok(&["gc"]);
     assert!(!project.path("_build/verify").exists());
     let json = project.run(&["verify", "--rebuild", "root", "--format", "json"]).exits(5).json();
-    assert_eq!(json["checks"][1]["findings"][0]["kind"], "damage");
+    assert_eq!(json["checks"][2]["findings"][0]["kind"], "damage");
 }
 
 #[test]
