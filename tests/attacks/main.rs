@@ -10,5 +10,7 @@
 #[path = "../e2e/fixture.rs"]
 mod fixture;
 mod freshness;
+mod package;
 mod repository;
+mod store;
 mod table;
