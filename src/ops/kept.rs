@@ -234,7 +234,7 @@ fn fetch(client: &Client, pin: &Pin, urls: &[Url]) -> Result<String, Option<repo
     repo::fetch_package(client, urls, pin.size, pin.sha256, &mut front).map_err(Some)?;
     let deb = Deb::open(&front.bytes[..]).map_err(|_| None)?;
     let mut text = String::new();
-    fields::push_paragraph(&mut text, &deb.control().paragraph, &pin.path, pin.size, &pin.sha256);
+    index::push_paragraph(&mut text, &deb.control().paragraph, &pin.path, pin.size, &pin.sha256);
     match parsed(&text) {
         Ok(index) if describes(&index, pin) => Ok(text),
         _ => Err(None),
