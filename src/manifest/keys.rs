@@ -133,6 +133,24 @@ pub(super) const TOP: &[Key] = &[
     Key::new("image", Shape::Named(IMAGE), "Images by name.").required(),
     Key::new("hold", Shape::Tables(HOLD), "Packages that stay inside a version pattern.").default("[]"),
     Key::new("ids", Shape::Ids, "Fixed user and group ids by name.").default("{}"),
+    Key::new("limits", Shape::Table(LIMITS), "What scripts may take."),
+];
+
+/// Sizes of [`crate::pkg::Limit`].
+const SIZE: Form = Form::Pattern("^0*[1-9][0-9]*(KiB|MiB|GiB)$");
+
+/// The keys of `[limits]`; [`crate::pkg::Limit::ALL`] in words.
+pub(super) const LIMITS: &[Key] = &[
+    Key::new("processes", Shape::Integer(1, u32::MAX as i64), "Processes and threads of one script at once.").default("4096"),
+    Key::new("memory", Shape::Text(SIZE), "Memory of one script with all that it started and what lies in file systems in memory.")
+        .default("\"4GiB\""),
+    Key::new("file-size", Shape::Text(SIZE), "The size of one file that a script leaves; holes count.").default("\"2GiB\""),
+    Key::new("disk", Shape::Text(SIZE), "The sizes of all files that the scripts of a stage write; holes count.").default("\"8GiB\""),
+    Key::new("inodes", Shape::Integer(1, u32::MAX as i64), "Files and directories that the scripts of a stage make.").default("500000"),
+    Key::new("tmpfs", Shape::Text(SIZE), "The size of each file system in memory: /tmp, /run and /dev/shm.").default("\"2GiB\""),
+    Key::new("log", Shape::Text(SIZE), "What one script prints.").default("\"32MiB\""),
+    Key::new("script-time", Shape::Text(Form::Pattern("^0*[1-9][0-9]*[hms]$")), "How long one script runs, such as 30m.")
+        .default("\"30m\""),
 ];
 
 pub(super) const REPO: &[Key] = &[
@@ -221,13 +239,18 @@ pub(super) const HOLD: &[Key] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pkg::{Severity, TreeCheck, Trust, Variant};
+    use crate::pkg::{Limit, Severity, TreeCheck, Trust, Variant};
 
     #[test]
     fn words_are_those_of_the_types() {
         assert_eq!(VARIANTS.to_vec(), Variant::ALL.map(Variant::as_str).to_vec());
         assert_eq!(SEVERITIES, Severity::ALL.map(Severity::as_str));
         assert_eq!(CHECKS.iter().map(|key| key.name).collect::<Vec<_>>(), TreeCheck::ALL.map(TreeCheck::as_str));
+        for (key, limit) in LIMITS.iter().zip(Limit::ALL) {
+            assert_eq!(key.name, limit.as_str());
+            assert_eq!(key.default.trim_matches('"'), limit.render(limit.default_value()));
+        }
+        assert_eq!(LIMITS.len(), Limit::ALL.len());
         assert_eq!(TRUSTS, [Trust::Index, Trust::Packages, Trust::None].map(Trust::as_str));
     }
 }

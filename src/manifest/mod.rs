@@ -14,6 +14,7 @@ mod check;
 mod form;
 mod image;
 mod keys;
+mod limits;
 mod problem;
 mod read;
 #[cfg(test)]
@@ -36,7 +37,7 @@ pub use schema::{schema, schema_text};
 pub use settings::Settings;
 pub use starter::{StarterError, starter};
 
-use crate::pkg::{Architecture, Ecosystem, Hold};
+use crate::pkg::{Architecture, Ecosystem, Hold, Limits};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -69,6 +70,9 @@ pub struct Manifest {
     /// How old what a repository offers must be before it is taken, security updates apart. It says which state of the
     /// repositories is read and steers nothing in it, so no lockfile has it.
     pub min_age: Option<Duration>,
+    /// What scripts may take, where that is not the default. It decides whether a build succeeds and nothing of what it
+    /// gives, so no lockfile and no image's identity has it.
+    pub limits: Limits,
 }
 
 impl Manifest {

@@ -4,7 +4,7 @@ use super::image::{Draft, architectures};
 use super::keys::{HOLD, MAX_ID, TOP};
 use super::problem::{Problem, ProblemKind};
 use super::table::{Fields, Reader, Span, Spanned};
-use super::{Manifest, check, form, image, repo};
+use super::{Manifest, check, form, image, limits, repo};
 use crate::pkg::{Architecture, Ecosystem, Glob, Hold, parse_age};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -47,6 +47,7 @@ fn read(reader: &mut Reader<'_>, table: &dyn TableLike, name: &str) -> Manifest 
     let holds = holds(reader, &fields);
     let ids = ids(reader, &fields);
     let min_age = min_age(reader, &fields);
+    let limits = limits::read(reader, &fields);
     let values = |list: &Option<Vec<Spanned<Architecture>>>| list.iter().flatten().map(|arch| arch.value.clone()).collect();
     let mut manifest = Manifest {
         name: name.to_owned(),
@@ -60,6 +61,7 @@ fn read(reader: &mut Reader<'_>, table: &dyn TableLike, name: &str) -> Manifest 
         holds,
         ids,
         min_age,
+        limits,
     };
     manifest.images = check::images(reader, &manifest, drafts, arches.is_some());
     manifest

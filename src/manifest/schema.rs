@@ -93,7 +93,7 @@ fn list(form: Form) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::keys::{CHECKS, HOLD};
+    use super::super::keys::{CHECKS, HOLD, LIMITS};
     use super::*;
     use std::io::Write as _;
     use std::path::{Path, PathBuf};
@@ -117,7 +117,7 @@ mod tests {
     fn the_reference_page_has_every_key_and_only_them() {
         let page = std::fs::read_to_string(document("manifest.md")).unwrap();
         let mut headings: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("### `")?.split('`').next()).collect();
-        let mut keys: Vec<&str> = [TOP, REPO, IMAGE, CHECKS, HOLD].into_iter().flatten().map(|key| key.name).collect();
+        let mut keys: Vec<&str> = [TOP, LIMITS, REPO, IMAGE, CHECKS, HOLD].into_iter().flatten().map(|key| key.name).collect();
         headings.sort_unstable();
         keys.sort_unstable();
         assert_eq!(headings, keys);
