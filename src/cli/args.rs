@@ -3,7 +3,7 @@
 mod step;
 mod updates;
 
-pub use step::{Step, StepCompose, StepConfigure, StepImport, StepKind, StepRemove, StepSeal};
+pub use step::{Step, StepCompose, StepConfigure, StepImport, StepKind, StepRemove, StepRoot, StepSeal};
 pub use updates::{Bisect, Bot, Diff};
 
 use crate::pkg::parse_age;

@@ -9,6 +9,7 @@ use crate::sandbox;
 use crate::step::{compose, configure, import, layer, seal};
 use serde_json::json;
 use std::error::Error as StdError;
+use std::path::Path;
 
 /// The exit code of a verb's failure.
 pub fn exit(error: &Error) -> Exit {
@@ -199,7 +200,7 @@ fn configure_exit(error: &configure::Error) -> Exit {
         | Error::NoDebconf
         | Error::TriggerCircle { .. }
         | Error::IdTwice { .. }
-        | Error::Layer(layer::Error::Special { .. }) => Exit::Step,
+        | Error::Layer(layer::Error::Special { .. } | layer::Error::Sandbox(sandbox::Error::Excess { .. })) => Exit::Step,
         _ => Exit::Other,
     }
 }
@@ -210,7 +211,7 @@ fn seal_exit(error: &seal::Error) -> Exit {
         Error::Sandbox(sandbox::Error::Lack(_)) | Error::Layer(layer::Error::Sandbox(sandbox::Error::Lack(_))) => Exit::Host,
         Error::Store(error) if error.is_integrity() => Exit::Integrity,
         Error::Store(_) | Error::Sandbox(_) | Error::Io { action: "write the log" | "create", .. } => Exit::Other,
-        Error::Layer(layer::Error::Special { .. }) => Exit::Step,
+        Error::Layer(layer::Error::Special { .. } | layer::Error::Sandbox(sandbox::Error::Excess { .. })) => Exit::Step,
         Error::Layer(_) => Exit::Other,
         // What the manifest or its overlays ask for cannot be done with this tree.
         _ => Exit::Step,
@@ -258,11 +259,21 @@ fn configure_hints(error: &configure::Error) -> Vec<String> {
         Error::Sandbox(sandbox::Error::Lack(lack)) | Error::Layer(layer::Error::Sandbox(sandbox::Error::Lack(lack))) => {
             vec![lack.mend.clone(), "`pintree doctor` tells what else this host lacks".to_owned()]
         }
-        Error::Script { log, .. } => vec![format!("all that the scripts printed is in `{}`", log.display())],
+        Error::Script { ended, log, .. } => script_hints(ended, log),
         Error::Unrecorded { .. } => vec!["`pintree build` records ids; or give them in the manifest's `[ids]`".to_owned()],
         Error::NoDebconf => vec!["add `debconf` to the image's packages, or remove the manifest's `debconf`".to_owned()],
         _ => vec![],
     }
+}
+
+/// What the user can do about a script that failed or took too much.
+fn script_hints(ended: &sandbox::Ended, log: &Path) -> Vec<String> {
+    let more = match ended {
+        sandbox::Ended::Exceeded(excess) => excess.limit(),
+        _ => None,
+    };
+    let more = more.map(|limit| format!("if the script does right to take more, raise `{}` in the manifest's `[limits]`", limit.as_str()));
+    more.into_iter().chain([format!("all that the scripts printed is in `{}`", log.display())]).collect()
 }
 
 fn seal_hints(error: &seal::Error) -> Vec<String> {
@@ -272,7 +283,7 @@ fn seal_hints(error: &seal::Error) -> Vec<String> {
         Error::Sandbox(sandbox::Error::Lack(lack)) | Error::Layer(layer::Error::Sandbox(sandbox::Error::Lack(lack))) => {
             vec![lack.mend.clone(), "`pintree doctor` tells what else this host lacks".to_owned()]
         }
-        Error::Script { log, .. } => vec![format!("all that the scripts printed is in `{}`", log.display())],
+        Error::Script { ended, log, .. } => script_hints(ended, log),
         Error::NoProgram { .. } => one("begin the script with `#!/bin/sh`"),
         Error::Timezone { installed: false, .. } => one("add `tzdata` to the image's packages"),
         Error::Timezone { .. } => one("zones are named as below `/usr/share/zoneinfo`: `Europe/Berlin`, `Etc/UTC`"),

@@ -1,14 +1,16 @@
 //! `pintree step`: one step of a build, as ninja runs it.
 
-use super::args::{Step, StepCompose, StepConfigure, StepImport, StepKind, StepRemove, StepSeal};
+use super::args::{Step, StepCompose, StepConfigure, StepImport, StepKind, StepRemove, StepRoot, StepSeal};
 use super::{Exit, failure};
 use crate::ops::network;
+use crate::pkg::parse_limits;
 use crate::repo::{Client, ErrorKind, Mirrors, Url};
 use crate::sandbox::{self, Sandbox};
 use crate::step::outcome::{self, Outcome};
 use crate::step::{compose, configure, import, seal};
 use crate::store::Repo;
 use crate::util::slots::{Guard, SlotKind, Slots};
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -196,6 +198,7 @@ fn run_configure(args: &StepConfigure) -> Result<(), StepError> {
         log: args.root.log.clone(),
         stages: args.stages.clone(),
         checkpoints: !args.no_checkpoints,
+        limits: limits(&args.root)?,
     };
     let _slot = slot(&args.root.slots)?;
     let store = Repo::open(&args.tree.store).map_err(configure::Error::from)?;
@@ -222,6 +225,7 @@ fn run_seal(args: &StepSeal, warnings: &mut Vec<String>) -> Result<(), StepError
         epoch: args.root.epoch,
         work: args.root.work.clone(),
         log: args.root.log.clone(),
+        limits: limits(&args.root)?,
         settings: seal::Settings {
             hostname: args.hostname.clone(),
             timezone: args.timezone.clone(),
@@ -238,6 +242,17 @@ fn run_seal(args: &StepSeal, warnings: &mut Vec<String>) -> Result<(), StepError
     let sealed = seal::run(&store, &arguments)?;
     warnings.extend(sealed.findings.iter().map(|finding| format!("`{}`: {finding}", args.image)));
     Ok(())
+}
+
+/// The limits of the manifest; a file that is not there names none.
+fn limits(root: &StepRoot) -> Result<sandbox::Limits, StepError> {
+    let Some(path) = &root.limits else { return Ok(sandbox::Limits::new(&BTreeMap::new())) };
+    let text = match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        other => other.map_err(|source| StepError::Io { doing: "read", path: path.clone(), source })?,
+    };
+    let wrong = || StepError::Argument { what: "file of limits", value: path.display().to_string() };
+    Ok(sandbox::Limits::new(&parse_limits(&text).ok_or_else(wrong)?))
 }
 
 /// Waits for one of the build's processor slots.

@@ -106,8 +106,9 @@ fn write_configure(writer: &mut Writer, configure: &Configure, layout: &Layout) 
     let key = Key::new(&configure.manifest, &configure.image, &configure.architecture);
     let debconf: Vec<String> = configure.debconf.iter().map(|line| format!("--debconf {}", shell_word(line))).collect();
     let ids: Vec<String> = configure.ids.iter().map(|(name, id)| format!("--id {}", shell_word(&id_argument(name, *id)))).collect();
-    let variables: [(&str, &str); 12] = [
+    let variables: [(&str, &str); 13] = [
         ("image", &key.image),
+        ("manifest", &configure.manifest),
         ("arch", configure.architecture.deb_name()),
         ("foreign", &foreign(&configure.foreign)),
         ("identity", &configure.identity.to_hex()),
@@ -139,8 +140,9 @@ fn write_seal(writer: &mut Writer, seal: &Seal, layout: &Layout) {
     additions.authorized_keys.iter().for_each(|path| add("authorized-keys", path));
     additions.permissions.iter().for_each(|(path, permissions)| add("permissions", &format!("{path}={permissions}")));
     additions.checks.iter().for_each(|(check, severity)| add("check", &format!("{check}={severity}")));
-    let variables: [(&str, &str); 11] = [
+    let variables: [(&str, &str); 12] = [
         ("image", &key.image),
+        ("manifest", &seal.manifest),
         ("name", &seal.image),
         ("arch", seal.architecture.deb_name()),
         ("foreign", &foreign(&seal.foreign)),
@@ -266,6 +268,7 @@ mod tests {
 
         build _build/ostree/refs/heads/image/edge/kiosk/armhf/configured: configure _build/ostree/refs/heads/deb/2/2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881 | _build/ostree/refs/heads/image/edge/kiosk/armhf/composed
           image = edge/kiosk
+          manifest = edge
           arch = armhf
           foreign = --foreign i386
           identity = 9340722f8ae9b248d5ce2505e920f36d2d7265f2b83037a586c2a750deff14cb
@@ -280,6 +283,7 @@ mod tests {
 
         build _build/ostree/refs/heads/image/edge/kiosk/armhf/sealed: seal | _build/ostree/refs/heads/image/edge/kiosk/armhf/configured overlays/kiosk overlays/kiosk/etc/a$ b scripts/it's.sh
           image = edge/kiosk
+          manifest = edge
           name = kiosk
           arch = armhf
           foreign = --foreign i386

@@ -3,7 +3,7 @@
 use super::work::Work;
 use super::{Choice, Error, Project, Session, disagreements, leftovers, moment, network};
 use crate::ninja::{self, Layout};
-use crate::pkg::{Architecture, Sha256};
+use crate::pkg::{Architecture, Sha256, render_limits};
 pub use crate::plan::Stage;
 use crate::plan::{self, Plan};
 use crate::repo::Mirrors;
@@ -290,6 +290,10 @@ pub(super) fn write_files(session: &mut Session<'_>, work: &Work, plan: &Plan, u
         }
     }
     sources.save(&generated.join("sources.toml"))?;
+    create_directory(&generated.join("limits"))?;
+    for (chosen, _) in &work.chosen {
+        write(&format!("limits/{}", chosen.manifest.name), &render_limits(&chosen.manifest.limits))?;
+    }
     write("rules.ninja", ninja::RULES)?;
     work.save(plan)?;
     write("build.ninja", &ninja::render(plan, &layout, until))?;

@@ -1,14 +1,17 @@
 //! What programs changed in a tree, read back from the writable layer.
 
 use super::error::Error;
+use super::limits::{Excess, Limits};
 use super::record::{self, Ids, Key};
 use super::remove::names;
 use super::{Ownership, Sandbox};
+use crate::pkg::Limit;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::time::Duration;
 
 /// Names and values of extended attributes.
 pub type Xattrs = Vec<(Vec<u8>, Vec<u8>)>;
@@ -55,29 +58,35 @@ pub enum ChangeKind {
 }
 
 /// No real tree is deeper, and each level takes a descriptor.
-const DEPTH: usize = 200;
+pub(super) const DEPTH: usize = 200;
 
 impl Sandbox {
     /// Visits everything in an upper directory that is not mounted any more, parents before children, names in the order
-    /// of their bytes.
-    pub fn changes<E: From<Error>>(&self, upper: &Path, visit: &mut dyn FnMut(&Change<'_>) -> Result<(), E>) -> Result<(), E> {
+    /// of their bytes. What goes beyond `limits` is an error before it is visited.
+    pub fn changes<E: From<Error>>(
+        &self,
+        upper: &Path,
+        limits: &Limits,
+        visit: &mut dyn FnMut(&Change<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = rustix::fs::open(upper, flags, Mode::empty()).map_err(|error| Error::io("open", upper, error))?;
-        Walk { upper, sandbox: self, visit }.directory(&directory, &mut String::new(), 0)
+        Walk { upper, sandbox: self, limits, bytes: 0, inodes: 0, visit }.directory(&directory, &mut String::new(), 0)
     }
 }
 
 struct Walk<'a, E> {
     upper: &'a Path,
     sandbox: &'a Sandbox,
+    limits: &'a Limits,
+    /// The sizes of all files so far, and how many there were of all kinds.
+    bytes: u64,
+    inodes: u64,
     visit: &'a mut dyn FnMut(&Change<'_>) -> Result<(), E>,
 }
 
 impl<E: From<Error>> Walk<'_, E> {
     fn directory(&mut self, directory: &OwnedFd, path: &mut String, depth: usize) -> Result<(), E> {
-        if depth > DEPTH {
-            return Err(Error::Depth { path: path.clone() }.into());
-        }
         let mut entries = names(directory).map_err(|error| self.failed("list", path, error))?;
         entries.sort();
         for name in entries {
@@ -98,6 +107,7 @@ impl<E: From<Error>> Walk<'_, E> {
 
     fn entry(&mut self, parent: &OwnedFd, name: &std::ffi::CStr, path: &mut String, depth: usize) -> Result<(), E> {
         let stat = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW).map_err(|error| self.failed("look at", path, error))?;
+        self.count(path, &stat, depth)?;
         let open = |flags: OFlags| rustix::fs::openat(parent, name, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty());
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => {
@@ -128,6 +138,22 @@ impl<E: From<Error>> Walk<'_, E> {
                 self.tell(path, ChangeKind::Special(kind), &stat, vec![], self.listed(parent, name, path)?)
             }
         }
+    }
+
+    /// Adds one path to what was written, which may be too much.
+    fn count(&mut self, path: &str, stat: &Stat, depth: usize) -> Result<(), E> {
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        let size = if kind == FileType::RegularFile { u64::try_from(stat.st_size).unwrap_or_default() } else { 0 };
+        self.inodes += 1;
+        self.bytes = self.bytes.saturating_add(size);
+        let limits = self.limits;
+        let deep = || (kind == FileType::Directory && depth >= DEPTH).then(|| Excess::Deep { path: path.to_owned(), allowed: DEPTH });
+        let excess = deep()
+            .or_else(|| limits.check_file(path, size))
+            .or_else(|| limits.check(Limit::Disk, self.bytes))
+            .or_else(|| limits.check(Limit::Inodes, self.inodes));
+        let changed = Duration::new(stat.st_ctime.try_into().unwrap_or_default(), stat.st_ctime_nsec.try_into().unwrap_or_default());
+        excess.map_or(Ok(()), |excess| Err(Error::Excess { excess, changed }.into()))
     }
 
     /// The recorded owner of a file that cannot carry it itself.

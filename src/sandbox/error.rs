@@ -1,6 +1,8 @@
 //! What can go wrong in a sandbox.
 
+use super::limits::Excess;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Something that this host does not have or does not allow.
 #[derive(Debug, thiserror::Error)]
@@ -100,11 +102,13 @@ pub enum Error {
         /// The group.
         gid: u32,
     },
-    /// A program nested directories deeper than any real one does.
-    #[error("`{path}` is nested too deeply")]
-    Depth {
-        /// Where it went too deep.
-        path: String,
+    /// Programs left more than they may.
+    #[error("what a script left is too much: {excess}")]
+    Excess {
+        /// What.
+        excess: Excess,
+        /// When it was last changed, since 1970, by the clock that the kernel gives files their times from.
+        changed: Duration,
     },
 }
 

@@ -136,6 +136,15 @@ fn tell(plan: &Plan<'_>, stage: Stage, number: i32) {
     let _gone = rustix::io::write(&plan.report, &render(stage, number));
 }
 
+/// Tells how the program ended. Where it failed, what it started stays as it is for the parent to look at why, until that
+/// ends this process.
+fn tell_end(plan: &Plan<'_>, status: i32) {
+    tell(plan, Stage::Ended, status);
+    if status != 0 {
+        sys::wait_for_death();
+    }
+}
+
 fn try_live(plan: &mut Plan<'_>) -> Result<(), (Stage, Errno)> {
     let at = |stage| move |error: Errno| (stage, error);
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(at(Stage::Fork))?;
@@ -261,7 +270,7 @@ fn answer(plan: &Plan<'_>, program: Pid, mut recorder: Recorder<'_>, children: &
             let _read = rustix::io::read(children, &mut [0; 128]);
             while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
                 if pid == program {
-                    tell(plan, Stage::Ended, status.as_raw());
+                    tell_end(plan, status.as_raw());
                     return Ok(());
                 }
             }
@@ -274,6 +283,10 @@ fn set_limits(limits: &Limits) -> Result<(), Errno> {
     fixed(Resource::Core, 0)?;
     // The host's own limit may be lower, and only root raises that.
     let allowed = |resource, wanted: u64| rustix::process::getrlimit(resource).maximum.map_or(wanted, |maximum| wanted.min(maximum));
+    // Of one user of this sandbox. The monitor counts those of all; this is more, so that it sees who goes beyond, and little
+    // enough that the host is not full until then.
+    let processes = limits.processes + limits.processes / 8 + 16;
+    fixed(Resource::Nproc, allowed(Resource::Nproc, processes))?;
     fixed(Resource::Nofile, allowed(Resource::Nofile, limits.files))?;
     fixed(Resource::Stack, allowed(Resource::Stack, limits.stack))
 }
@@ -327,7 +340,7 @@ fn wait(plan: &Plan<'_>, program: Pid) {
     loop {
         match rustix::process::wait(WaitOptions::empty()) {
             Ok(Some((pid, status))) if pid == program => {
-                tell(plan, Stage::Ended, status.as_raw());
+                tell_end(plan, status.as_raw());
                 return;
             }
             Ok(_) | Err(Errno::INTR) => {}

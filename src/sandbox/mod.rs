@@ -15,11 +15,15 @@ mod changes;
 mod emulator;
 mod enter;
 mod error;
+mod family;
 mod forbidden;
 mod given;
 mod guarded;
 mod idmap;
 mod init;
+mod limits;
+mod memory;
+mod monitor;
 mod owner;
 mod probe;
 mod processes;
@@ -30,10 +34,12 @@ mod run;
 mod shift;
 mod survey;
 mod sys;
+mod written;
 
 pub use changes::{Change, ChangeKind, Xattrs};
 pub use emulator::Emulator;
 pub use error::{Error, Lack};
+pub use limits::{Excess, Limits};
 pub use probe::apart;
 pub use root::{Layers, Root};
 pub use survey::{Finding, State, lacks_proc, survey};
@@ -42,7 +48,6 @@ use crate::pkg::Architecture;
 use std::cell::RefCell;
 use std::fmt;
 use std::os::fd::OwnedFd;
-use std::time::Duration;
 
 /// The environment variable that forces one way to keep owners: `root`, `subordinate` or `recorded`.
 pub const OWNERSHIP: &str = "PINTREE_OWNERSHIP";
@@ -101,32 +106,15 @@ pub struct Command<'a> {
     pub limits: Limits,
 }
 
-/// What a program may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// After this time it is killed, with all that it started.
-    pub time: Duration,
-    /// How many files a process may have open. Fixed, because programs size their tables by it.
-    pub files: u64,
-    /// How large a process's stack may grow, in bytes; fixed for the same reason.
-    pub stack: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { time: Duration::from_secs(30 * 60), files: 1024, stack: 8 << 20 }
-    }
-}
-
 /// How a program ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// By itself, with this exit status.
     Exit(i32),
     /// By this signal.
     Signal(i32),
-    /// By us: its time was up.
-    TimedOut,
+    /// By us: it took too much.
+    Exceeded(Excess),
 }
 
 impl fmt::Display for Ended {
@@ -134,7 +122,7 @@ impl fmt::Display for Ended {
         match self {
             Self::Exit(status) => write!(f, "exit status {status}"),
             Self::Signal(signal) => write!(f, "signal {signal}"),
-            Self::TimedOut => f.write_str("its time limit"),
+            Self::Exceeded(excess) => write!(f, "{excess}"),
         }
     }
 }

@@ -1,14 +1,18 @@
 //! A tree with a writable layer over it, and its files.
 
 use super::error::{Error, Lack};
+use super::limits::{Excess, Limits};
 use super::sys::{MountIs, c_string, set_mount};
+use super::written::Written;
 use super::{Ownership, Sandbox, owner};
-use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, ResolveFlags, Uid, XattrFlags};
+use crate::pkg::Limit;
+use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, ResolveFlags, Uid, XattrFlags, fstatvfs};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, fsconfig_create,
     fsconfig_set_string, fsmount, fsopen, mount, move_mount, open_tree, unmount,
 };
+use std::cell::RefCell;
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -41,6 +45,10 @@ pub struct Root {
     lower: OwnedFd,
     /// Mount points that the tree did not have, the last one made first.
     made: Vec<&'static str>,
+    /// File systems in memory, and where they are mounted.
+    pub(super) in_memory: Vec<(&'static str, OwnedFd)>,
+    /// What programs wrote to the upper layer.
+    pub(super) written: RefCell<Written>,
     mounted: bool,
 }
 
@@ -63,7 +71,8 @@ impl Sandbox {
     /// Lays a writable layer over a tree, and `/dev`, `/run` and `/tmp` in memory over those of the tree.
     ///
     /// The three are shared by all programs that run in this root and vanish with it; `/proc` each program gets anew.
-    pub fn mount(&self, layers: &Layers<'_>) -> Result<Root, Error> {
+    /// Of `limits` those count here that these file systems have themselves.
+    pub fn mount(&self, layers: &Layers<'_>, limits: &Limits) -> Result<Root, Error> {
         prepare_upper(layers, self.ownership)?;
         let open = |path: &Path| {
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -84,11 +93,12 @@ impl Sandbox {
         // What is half written after a crash is thrown away, so nothing needs to wait for the disk.
         try_mount(format!("{options},volatile")).or_else(|_| try_mount(options))?;
         let (upper, lower) = (apart(&upper, layers.upper)?, apart(&lower, layers.lower)?);
-        let mut root = Root { directory: open(&path)?, path, upper, lower, made: vec![], mounted: true };
+        let written = RefCell::new(Written::new(&upper));
+        let mut root = Root { directory: open(&path)?, path, upper, lower, made: vec![], in_memory: vec![], written, mounted: true };
         if rustix::fs::statvfs(&root.path).is_ok_and(|stat| stat.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY)) {
             return Err(unmountable(layers.upper, Errno::ROFS));
         }
-        root.furnish()?;
+        root.furnish(limits)?;
         Ok(root)
     }
 }
@@ -185,7 +195,7 @@ impl Root {
     }
 
     /// Mounts what the tree must not keep.
-    fn furnish(&mut self) -> Result<(), Error> {
+    fn furnish(&mut self, limits: &Limits) -> Result<(), Error> {
         for name in ["proc", "run", "tmp", "dev"] {
             match rustix::fs::mkdirat(&self.directory, name, Mode::from_raw_mode(0o755)) {
                 Ok(()) => self.made.insert(0, name),
@@ -193,25 +203,39 @@ impl Root {
                 Err(error) => return Err(Error::io("make", self.path.join(name), error)),
             }
         }
-        let run = self.in_memory("run", "0755")?;
+        let run = self.in_memory("run", "0755", limits)?;
         // Lock files need it, and only a booted system makes it.
         rustix::fs::mkdirat(&run, "lock", Mode::empty()).map_err(|error| Error::io("make", self.path.join("run/lock"), error))?;
         rustix::fs::chmodat(&run, "lock", Mode::from_raw_mode(0o1777), AtFlags::empty())
             .map_err(|error| Error::io("make", self.path.join("run/lock"), error))?;
-        self.in_memory("tmp", "1777")?;
-        let devices = self.in_memory("dev", "0755")?;
+        let tmp = self.in_memory("tmp", "1777", limits)?;
+        let devices = self.in_memory("dev", "0755", limits)?;
         self.fill_devices(&devices).map_err(|error| match error {
             Errno::PERM | Errno::ACCESS => {
                 Lack::new("this host does not let its users mount devices", super::enter::container_options()).because(error).into()
             }
             error => Error::io("fill", self.path.join("dev"), error),
+        })?;
+        self.in_memory = vec![("/run", run), ("/tmp", tmp), ("/dev/shm", devices)];
+        Ok(())
+    }
+
+    /// What to tell if a file system in memory is full: its programs have been told so already, by whatever call failed.
+    pub(super) fn full(&self, limits: &Limits) -> Option<Excess> {
+        self.in_memory.iter().find_map(|(place, directory)| {
+            let stat = fstatvfs(directory).ok()?;
+            let (bytes, inodes) = ((Limit::Tmpfs, limits.tmpfs), (Limit::Inodes, limits.inodes));
+            let (limit, allowed) = [(stat.f_bfree, bytes), (stat.f_ffree, inodes)].into_iter().find(|(free, _)| *free == 0)?.1;
+            Some(Excess::Full { place, allowed, limit })
         })
     }
 
     /// Mounts a file system in memory over a directory of the tree, and opens it.
-    fn in_memory(&self, name: &'static str, mode: &str) -> Result<OwnedFd, Error> {
+    fn in_memory(&self, name: &'static str, mode: &str, limits: &Limits) -> Result<OwnedFd, Error> {
         let failed = |error| Error::io("mount", self.path.join(name), error);
-        let mounted = new_mount("tmpfs", &[("mode", mode)]).map_err(failed)?;
+        // What it is furnished with must fit.
+        let (size, inodes) = (limits.tmpfs.to_string(), limits.inodes.max(64).to_string());
+        let mounted = new_mount("tmpfs", &[("mode", mode), ("size", &size), ("nr_inodes", &inodes)]).map_err(failed)?;
         let place = self.resolve(name, OFlags::PATH | OFlags::DIRECTORY).map_err(failed)?;
         move_mount(&mounted, "", &place, "", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH)
             .map_err(failed)?;

@@ -2,6 +2,8 @@
 
 use super::error::Error;
 use super::init::{self, Plan, REPORT, Record, Stage};
+use super::limits::Excess;
+use super::monitor::Monitor;
 use super::sys::{self, Words, c_string};
 use super::{Command, Ended, Ownership, Root, Sandbox, forbidden, processes, record};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -12,11 +14,10 @@ use rustix::process::{Pid, Signal, WaitOptions};
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::fd::OwnedFd;
-use std::time::Instant;
+use std::os::fd::{AsFd as _, OwnedFd};
 
 /// What each program gets for itself; the rest it shares with the process that entered the sandbox.
-const NAMESPACES: libc::c_int = libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS | libc::CLONE_NEWCGROUP;
+const NAMESPACES: libc::c_int = libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWUTS | libc::CLONE_NEWCGROUP;
 
 impl Sandbox {
     /// Runs a program and gives `output` what it writes to standard output and standard error, as it comes.
@@ -56,6 +57,8 @@ impl Sandbox {
             forbidden: forbidden::program().ok_or_else(forbidden::lack)?,
             record,
         };
+        // Each program has its own, and this process with it: only so it sees what memory lies there.
+        sys::unshare(libc::CLONE_NEWIPC).map_err(|error| surroundings(command, "make an IPC namespace", error))?;
         let forked = sys::fork_into(NAMESPACES).map_err(|error| surroundings(command, "start a process", error))?;
         let Some((pid, process)) = forked else { init::live(&mut plan) };
         // From here on its ends of the pipes are open only there.
@@ -63,15 +66,16 @@ impl Sandbox {
         let mut child = Child { pid, process, waited: false };
         // If it is gone already, the report says why.
         let _gone = File::from(start_writer).write_all(b"x");
-        let timed_out = child.listen(File::from(output_reader), command, output)?;
+        let mut report = File::from(report_reader);
+        let mut monitor = Monitor::new(pid.as_raw_nonzero().get().unsigned_abs(), &command.limits, root);
+        let listened = child.listen(File::from(output_reader), &mut report, &mut monitor, command, output)?;
         child.wait().map_err(failed("wait"))?;
-        let mut report = vec![];
-        File::from(report_reader).take(REPORT as u64).read_to_end(&mut report).map_err(|error| surroundings(command, "wait", error))?;
         table.refresh().map_err(|error| surroundings(command, "read what was recorded", error))?;
-        if timed_out {
-            return Ok(Ended::TimedOut);
+        // A full file system is left to whoever runs in this root next.
+        if let Some(excess) = listened.excess.or_else(|| root.full(&command.limits)) {
+            return Ok(Ended::Exceeded(excess));
         }
-        verdict(command, init::parse(&report))
+        verdict(command, init::parse(&listened.report))
     }
 }
 
@@ -107,31 +111,66 @@ struct Child {
 }
 
 impl Child {
-    /// Hands on the output until all who could write to it have ended; tells whether they were ended by us.
-    fn listen(&mut self, mut pipe: File, command: &Command<'_>, output: &mut dyn FnMut(&[u8])) -> Result<bool, Error> {
-        let deadline = Instant::now() + command.limits.time;
+    /// Hands on the output until all who could write to it have ended, and ends them if they take too much.
+    fn listen(
+        &mut self,
+        mut pipe: File,
+        report: &mut File,
+        monitor: &mut Monitor<'_>,
+        command: &Command<'_>,
+        output: &mut dyn FnMut(&[u8]),
+    ) -> Result<Listened, Error> {
+        let failed = |doing| move |error: io::Error| surroundings(command, doing, error);
         let mut buffer = vec![0; 64 << 10];
-        let mut timed_out = false;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() && !timed_out {
-                timed_out = true;
-                self.kill();
+        let (mut excess, mut killed) = (None, false);
+        let mut told: Option<Vec<u8>> = None;
+        // A program can close its output long before it ends.
+        let (mut silent, mut ended) = (false, false);
+        while !(silent && ended) {
+            // Once all are killed, the end is near.
+            let timeout = (!killed && !ended).then(|| Timespec::try_from(monitor.wait()).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 }));
+            let fds = [(pipe.as_fd(), !silent), (report.as_fd(), told.is_none()), (self.process.as_fd(), !ended)];
+            // One that has said its last would be ready for ever.
+            let mut waited: Vec<PollFd<'_>> =
+                fds.iter().filter(|(_, open)| *open).map(|(fd, _)| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();
+            match poll(&mut waited, timeout.as_ref()) {
+                Err(Errno::INTR) => continue,
+                other => other.map_err(|error| failed("wait")(error.into()))?,
+            };
+            let mut ready = waited.iter().map(|fd| !fd.revents().is_empty());
+            let [printed, reported, over] = fds.map(|(_, open)| open && ready.next().unwrap_or_default());
+            if printed {
+                match pipe.read(&mut buffer) {
+                    Ok(0) => silent = true,
+                    Ok(length) => {
+                        output(&buffer[..length]);
+                        excess = excess.or_else(|| monitor.printed(length));
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(failed("read the output")(error)),
+                }
             }
-            // Once all are killed, the end of the pipe is near.
-            let timeout = (!timed_out).then(|| Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 3600, tv_nsec: 0 }));
-            match poll(&mut [PollFd::new(&pipe, PollFlags::IN)], timeout.as_ref()) {
-                Ok(0) | Err(Errno::INTR) => continue,
-                Err(error) => return Err(surroundings(command, "wait", error.into())),
-                Ok(_) => {}
+            if reported {
+                let mut bytes = [0; REPORT];
+                let length = report.read(&mut bytes).map_err(failed("wait"))?;
+                // One that failed is kept as it is until it was looked at.
+                if !matches!(init::parse(&bytes[..length]), None | Some((Stage::Ended, 0))) {
+                    excess = excess.or_else(|| monitor.look_back());
+                    self.kill();
+                    killed = true;
+                }
+                told = Some(bytes[..length].to_vec());
             }
-            match pipe.read(&mut buffer) {
-                Ok(0) => return Ok(timed_out),
-                Ok(length) => output(&buffer[..length]),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(surroundings(command, "read the output", error)),
+            ended |= over;
+            if !killed && !ended {
+                excess = excess.or_else(|| monitor.look());
+                if excess.is_some() {
+                    self.kill();
+                    killed = true;
+                }
             }
         }
+        Ok(Listened { excess, report: told.unwrap_or_default() })
     }
 
     fn kill(&self) {
@@ -144,6 +183,14 @@ impl Child {
         self.waited = true;
         Ok(())
     }
+}
+
+/// What came of listening to a program.
+struct Listened {
+    /// For what it was ended, if it was.
+    excess: Option<Excess>,
+    /// What process 1 told.
+    report: Vec<u8>,
 }
 
 impl Drop for Child {

@@ -1,7 +1,7 @@
 //! What this host has and lacks for sandboxes, found by trying.
 
 use super::error::{Error, Lack};
-use super::{Layers, Options, Ownership, Sandbox, apart, enter, processes, shift};
+use super::{Layers, Limits, Options, Ownership, Sandbox, apart, enter, processes, shift};
 use crate::pkg::Architecture;
 use std::path::Path;
 
@@ -136,7 +136,7 @@ fn overlay(directory: &Path) -> Finding {
             std::fs::create_dir_all(path).map_err(|error| Error::io("make", path, error))?;
         }
         let [lower, upper, work, merged] = &paths;
-        let mounted = sandbox.mount(&Layers { lower, upper, work, merged }).and_then(super::Root::unmount);
+        let mounted = sandbox.mount(&Layers { lower, upper, work, merged }, &Limits::default()).and_then(super::Root::unmount);
         let removed = sandbox.remove_all(&place);
         mounted.and(removed).map(|()| String::new())
     });

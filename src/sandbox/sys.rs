@@ -101,6 +101,14 @@ pub(super) fn exit(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
+/// Waits for the signal that nobody survives.
+pub(super) fn wait_for_death() -> ! {
+    loop {
+        // SAFETY: takes no memory.
+        unsafe { libc::pause() };
+    }
+}
+
 /// Gives every signal its default action and lets all of them in, as a program expects it at its start.
 pub(super) fn reset_signals() {
     let last = libc::SIGRTMAX();

@@ -3,7 +3,7 @@
 //! A tree is checked out as hard links, an overlay is mounted above it, programs run in the sandbox, and what they wrote
 //! to the overlay's upper directory goes back into the tree. Cost follows the size of the change, not of the tree.
 
-use crate::sandbox::{self, Change, ChangeKind, Layers, Sandbox};
+use crate::sandbox::{self, Change, ChangeKind, Layers, Limits, Sandbox};
 use crate::store::{self, Entry, Metadata, Repo, Root, Tree};
 use std::fs::File;
 use std::io;
@@ -45,6 +45,7 @@ pub struct Workspace<'a> {
     repo: &'a Repo,
     sandbox: &'a Sandbox,
     directory: PathBuf,
+    limits: Limits,
     /// What the lower directory holds.
     shown: Option<Root>,
     /// Locked while it is in use: a build removes what nobody holds any more.
@@ -53,14 +54,14 @@ pub struct Workspace<'a> {
 
 impl<'a> Workspace<'a> {
     /// Takes `directory`, which nobody else uses at the same time, and removes what a killed run left there.
-    pub fn open(repo: &'a Repo, sandbox: &'a Sandbox, directory: &Path) -> Result<Self, Error> {
+    pub fn open(repo: &'a Repo, sandbox: &'a Sandbox, directory: &Path, limits: Limits) -> Result<Self, Error> {
         // The sandbox's programs run with other working directories.
         let directory = std::path::absolute(directory).map_err(|source| Error::Io { doing: "find", path: directory.into(), source })?;
         sandbox.remove_all(&directory)?;
         std::fs::create_dir_all(&directory).map_err(|source| Error::Io { doing: "create", path: directory.clone(), source })?;
         let held = File::open(&directory).and_then(|held| held.lock().map(|()| held));
         let held = held.map_err(|source| Error::Io { doing: "lock", path: directory.clone(), source })?;
-        let workspace = Self { repo, sandbox, directory, shown: None, _held: held };
+        let workspace = Self { repo, sandbox, directory, limits, shown: None, _held: held };
         workspace.make("lower")?;
         Ok(workspace)
     }
@@ -86,7 +87,8 @@ impl<'a> Workspace<'a> {
         self.repo.checkout(shown, root, &lower, &mut set_metadata).map_err(Error::from)?;
         self.shown = Some(root);
         let (upper, scratch, merged) = (self.make("upper")?, self.make("work")?, self.make("merged")?);
-        let mounted = sandbox.mount(&Layers { lower: &lower, upper: &upper, work: &scratch, merged: &merged }).map_err(Error::from)?;
+        let layers = Layers { lower: &lower, upper: &upper, work: &scratch, merged: &merged };
+        let mounted = sandbox.mount(&layers, &self.limits).map_err(Error::from)?;
         let result = work(&mounted)?;
         drop(mounted);
         let mut tree = Tree::read(self.repo, &root.0).map_err(Error::from)?;
@@ -99,7 +101,7 @@ impl<'a> Workspace<'a> {
 
     /// Brings what the upper directory holds into the tree.
     fn collect(&self, upper: &Path, tree: &mut Tree) -> Result<(), Error> {
-        self.sandbox.changes(upper, &mut |change| self.apply(change, tree))
+        self.sandbox.changes(upper, &self.limits, &mut |change| self.apply(change, tree))
     }
 
     fn apply(&self, change: &Change<'_>, tree: &mut Tree) -> Result<(), Error> {

@@ -1,11 +1,12 @@
 //! The log of what programs in the sandbox wrote: all of it in a file, the end of it for an error message.
 
 use crate::sandbox::{self, Command, Ended, Root, Sandbox};
+use rustix::time::{ClockId, clock_gettime};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Lines of a failed program that an error message shows.
 const TAIL: usize = 15;
@@ -19,7 +20,12 @@ pub struct Log {
     path: PathBuf,
     file: File,
     tail: VecDeque<String>,
+    /// The beginning of the line that is being written.
     partial: Vec<u8>,
+    /// Whether that line has any bytes yet.
+    in_line: bool,
+    /// What ran, and when it started by the clock that the kernel gives files their times from.
+    ran: Vec<(String, Duration)>,
 }
 
 impl Log {
@@ -28,7 +34,7 @@ impl Log {
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)?;
         }
-        Ok(Self { path: path.to_owned(), file: File::create(path)?, tail: VecDeque::new(), partial: vec![] })
+        Ok(Self { path: path.to_owned(), file: File::create(path)?, tail: VecDeque::new(), partial: vec![], in_line: false, ran: vec![] })
     }
 
     /// Where it is kept.
@@ -46,6 +52,11 @@ impl Log {
         lines[lines.len().saturating_sub(TAIL)..].join("\n")
     }
 
+    /// The title of the program that ran at a moment of that clock.
+    pub fn running_at(&self, moment: Duration) -> Option<&str> {
+        self.ran.iter().rev().find(|(_, start)| *start <= moment).map(|(title, _)| title.as_str())
+    }
+
     /// Runs a program and keeps what it writes, between a line `==> TITLE` and a line that tells how it ended.
     pub fn run<E>(&mut self, title: &str, sandbox: &Sandbox, root: &Root, command: &Command<'_>) -> Result<Ended, E>
     where
@@ -53,14 +64,18 @@ impl Log {
     {
         self.tail.clear();
         self.partial.clear();
+        self.in_line = false;
         let start = Instant::now();
+        let moment = clock_gettime(ClockId::RealtimeCoarse);
+        let moment = Duration::new(moment.tv_sec.try_into().unwrap_or_default(), moment.tv_nsec.try_into().unwrap_or_default());
+        self.ran.push((title.to_owned(), moment));
         let mut failed = self.note(&format!("==> {title}")).err();
         let ended = sandbox.run(root, command, &mut |bytes| {
             if failed.is_none() {
                 failed = self.take(bytes).err();
             }
         })?;
-        let end_of_line = if self.partial.is_empty() { "" } else { "\n" };
+        let end_of_line = if self.in_line { "\n" } else { "" };
         let line = format!("{end_of_line}<== {ended}, {:.2} s", start.elapsed().as_secs_f64());
         if let Some(source) = failed.or_else(|| self.note(&line).err()) {
             return Err(WriteError { path: self.path.clone(), source }.into());
@@ -71,7 +86,9 @@ impl Log {
     fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)?;
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-            self.partial.extend_from_slice(part);
+            // A line without end must not take memory without end.
+            self.partial.extend_from_slice(&part[..part.len().min(MAX_LINE.saturating_sub(self.partial.len()))]);
+            self.in_line = !part.ends_with(b"\n");
             if part.ends_with(b"\n") {
                 self.tail.push_back(line(&self.partial));
                 self.partial.clear();

@@ -1,7 +1,7 @@
 //! Owners and attributes of files, alike in every way to keep them.
 
 use crate::place::{chain, everywhere, line, run};
-use pintree::sandbox::Error;
+use pintree::sandbox::{Error, Limits};
 use std::fmt::Write as _;
 
 #[test]
@@ -157,7 +157,7 @@ fn shows_attributes_that_were_set_before() {
             let said = run(sandbox, &root, "cd /etc; touch deep/new; chmod 600 old");
             root.unmount().unwrap();
             let mut said = said;
-            let visited = sandbox.changes::<Error>(&place.path("upper"), &mut |change| {
+            let visited = sandbox.changes::<Error>(&place.path("upper"), &Limits::default(), &mut |change| {
                 writeln!(said, "{}", line(change)).unwrap();
                 Ok(())
             });

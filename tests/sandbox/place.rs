@@ -56,7 +56,7 @@ impl Place {
 
     pub fn mount(&self, sandbox: &Sandbox) -> Root {
         let [lower, upper, work, merged] = &["lower", "upper", "work", "merged"].map(|name| self.path(name));
-        sandbox.mount(&Layers { lower, upper, work, merged }).map_err(|error| panic!("{}", chain(&error))).unwrap()
+        sandbox.mount(&Layers { lower, upper, work, merged }, &Limits::default()).map_err(|error| panic!("{}", chain(&error))).unwrap()
     }
 
     /// Runs a shell script; gives its output and how it ended, if not well.
@@ -73,7 +73,7 @@ impl Place {
             let root = self.mount(sandbox);
             let mut said = run(sandbox, &root, script);
             root.unmount().unwrap();
-            let visited = sandbox.changes::<Error>(&self.path("upper"), &mut |change| {
+            let visited = sandbox.changes::<Error>(&self.path("upper"), &Limits::default(), &mut |change| {
                 writeln!(said, "{}", line(change)).unwrap();
                 Ok(())
             });

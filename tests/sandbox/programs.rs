@@ -68,7 +68,7 @@ ended by exit status 127
 cannot start `nothing`: No such file or directory (os error 2)
 cannot start `/etc/passwd`: Permission denied (os error 13)
 cannot change the directory for `sh`: No such file or directory (os error 2)
-its time limit
+it ran for 0s, the limit is `script-time = \"0s\"`
 ";
     assert_eq!(said, expected);
 }

@@ -99,6 +99,9 @@ pub struct StepRoot {
     /// Where to write what scripts print
     #[arg(long)]
     pub log: PathBuf,
+    /// The file with the manifest's limits of scripts; those that it does not name are the defaults
+    #[arg(long)]
+    pub limits: Option<PathBuf>,
 }
 
 /// `pintree step compose`

@@ -24,10 +24,10 @@ pub use ids::Id;
 pub use normalise::{Action, RULES, Rule, table};
 
 use super::compose::{self, Frame, Package, UsrMerge};
-use super::layer::Workspace;
+use super::layer::{self, Workspace};
 use super::log::{Log, WriteError};
 use crate::pkg::{Architecture, Sha256};
-use crate::sandbox::{self, Sandbox};
+use crate::sandbox::{self, Ended, Limits, Sandbox};
 use crate::store::{Checksum, CommitParts, Entry, FileKind, IMAGE_FORMAT, Metadata, RefName, Repo, Root, Tree, Value};
 use crate::util::fs::write_if_changed;
 use database::{Database, State};
@@ -49,6 +49,9 @@ const STAGE_FORMAT: u32 = 2;
 
 /// Scripts are below this; compiled ones, as of `base-passwd` in other releases, too.
 const MAX_SCRIPT: u64 = 64 << 20;
+
+/// The log of a stage that is larger stands in its own file only.
+const MAX_COPIED_LOG: u64 = 4 << 20;
 
 /// What a configure step is told.
 #[derive(Clone, Debug)]
@@ -79,6 +82,8 @@ pub struct Arguments {
     pub stages: Option<PathBuf>,
     /// Whether checkpoints may be used.
     pub checkpoints: bool,
+    /// What scripts may take; no part of what they give.
+    pub limits: Limits,
 }
 
 /// What a configure step made.
@@ -282,9 +287,12 @@ impl<'a> Run<'a> {
             done += 1;
         }
         let mut log = vec![];
-        for key in &keys[..done] {
+        for path in keys[..done].iter().map(|key| self.stage_log(key)) {
             // A log that somebody removed is no reason to run scripts again.
-            log.extend(std::fs::read(self.stage_log(key)).unwrap_or_default());
+            match std::fs::metadata(&path) {
+                Ok(meta) if meta.len() > MAX_COPIED_LOG => log.extend(format!("==> see `{}`\n", path.display()).into_bytes()),
+                _ => log.extend(std::fs::read(&path).unwrap_or_default()),
+            }
         }
         write(&self.arguments.log, &log)?;
         failed.map_or(Ok(result), Err)
@@ -352,13 +360,13 @@ impl<'a> Run<'a> {
                 let root = (tree.write(repo)?, meta);
                 let mut workspace = match self.workspace.take() {
                     Some(workspace) => workspace,
-                    None => Workspace::open(repo, sandbox, &self.arguments.work)?,
+                    None => Workspace::open(repo, sandbox, &self.arguments.work, self.arguments.limits)?,
                 };
                 let changed = workspace.change(root, |mounted| {
                     Scripts::without_services(mounted, || self.configure((sandbox, mounted, log), database, stage, &unpacked, preseed))
                 });
                 self.workspace = Some(workspace);
-                changed?.1
+                changed.map_err(|error| blame(error, log))?.1
             }
             _ => {
                 replace_content(repo, &mut tree, &format!("{DATABASE}/status"), dry.database.render())?;
@@ -389,6 +397,7 @@ impl<'a> Run<'a> {
             epoch: &epoch,
             dpkg_version: self.set.dpkg_version(),
             ran: &mut self.ran,
+            limits: self.arguments.limits,
         };
         if preseed {
             scripts.preseed(&self.arguments.debconf)?;
@@ -410,6 +419,25 @@ impl<'a> Run<'a> {
         let mut tree = Tree::read(self.repo, &package.tree)?;
         let list = text(self.repo, &mut tree, &format!("{DATABASE}/info/{}.list", package.info_name()))?;
         Ok(list.lines().map(str::to_owned).collect())
+    }
+}
+
+/// Says which script left too much, by the time at which it was left.
+fn blame(error: Error, log: &Log) -> Error {
+    match error {
+        Error::Layer(layer::Error::Sandbox(sandbox::Error::Excess { excess, changed })) => {
+            match log.running_at(changed).and_then(|title| title.split_once(' ')) {
+                Some((package, script)) => Error::Script {
+                    package: package.to_owned(),
+                    script: script.to_owned(),
+                    ended: Ended::Exceeded(excess),
+                    output: String::new(),
+                    log: log.path().to_owned(),
+                },
+                None => Error::Layer(layer::Error::Sandbox(sandbox::Error::Excess { excess, changed })),
+            }
+        }
+        error => error,
     }
 }
 

@@ -52,6 +52,8 @@ pub(super) struct Scripts<'a> {
     pub(super) dpkg_version: &'a str,
     /// What ran, as `PACKAGE SCRIPT ARGUMENTS`.
     pub(super) ran: &'a mut Vec<String>,
+    /// What each of them may take.
+    pub(super) limits: Limits,
 }
 
 impl Scripts<'_> {
@@ -108,7 +110,7 @@ impl Scripts<'_> {
             environment: &environment,
             directory: "/",
             input: Some(input.as_bytes()),
-            limits: Limits::default(),
+            limits: self.limits,
         };
         let ended = self.log.run::<Error>("debconf set-selections", self.sandbox, self.root, &command)?;
         if ended == Ended::Exit(0) { Ok(()) } else { Err(Error::Debconf { ended, output: self.log.tail() }) }
@@ -157,7 +159,7 @@ impl Root for Scripts<'_> {
             environment: &environment,
             directory: "/",
             input: None,
-            limits: Limits::default(),
+            limits: self.limits,
         };
         let script = format!("{} {}", call.script, call.arguments.join(" ")).trim_end().to_owned();
         let title = format!("{} {script}", call.package);

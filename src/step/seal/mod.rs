@@ -28,6 +28,7 @@ pub use error::{Error, KeyFault, OverlayFault, PermissionsFault};
 pub use settings::Settings;
 
 use crate::pkg::{Architecture, Permissions, Severity, Sha256, TreeCheck};
+use crate::sandbox;
 use crate::step::configure::SCRIPTS;
 use crate::store::{Checksum, CommitParts, IMAGE_FORMAT, RefName, Repo, Tree, Value};
 use root::Root;
@@ -60,6 +61,8 @@ pub struct Arguments {
     pub work: PathBuf,
     /// Where to write what scripts say.
     pub log: PathBuf,
+    /// What each script may take; no part of what it gives.
+    pub limits: sandbox::Limits,
     /// What the manifest says of the system inside.
     pub settings: Settings,
     /// Owner and mode of single paths, without the slash in front.

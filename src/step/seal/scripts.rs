@@ -3,8 +3,8 @@
 use super::error::Error;
 use super::root::{Root, join};
 use super::{Arguments, hex};
-use crate::sandbox::{self, Command, Ended, Limits, Sandbox};
-use crate::step::layer::Workspace;
+use crate::sandbox::{self, Command, Ended, Sandbox};
+use crate::step::layer::{self, Workspace};
 use crate::step::log::Log;
 use crate::store::{Checksum, DirTree, Repo, Tree};
 use sha2::Digest as _;
@@ -44,14 +44,34 @@ fn execute(root: &mut Root<'_>, meta: Checksum, arguments: &Arguments, scripts: 
     let sandbox = Sandbox::enter(&sandbox::Options { architectures, ownership: None })?;
     let before = root.tree.write(repo)?;
     let mut log = Log::create(&arguments.log).map_err(Error::io("create", &arguments.log))?;
-    let mut workspace = Workspace::open(repo, &sandbox, &arguments.work)?;
-    let ((), tree) = workspace.change((before, meta), |mounted| {
+    let mut workspace = Workspace::open(repo, &sandbox, &arguments.work, arguments.limits)?;
+    let worked = workspace.change((before, meta), |mounted| {
         scripts.iter().try_for_each(|(path, content)| one(&sandbox, mounted, &mut log, arguments, path, content))
-    })?;
+    });
+    let ((), tree) = worked.map_err(|error| blame(error, scripts, &log))?;
     let after = tree.write(repo)?;
     changed(repo, Some(&before), &after, "", &mut root.added)?;
     root.tree = Tree::read(repo, &after)?;
     Ok(())
+}
+
+/// Says which script left too much, by the time at which it was left.
+fn blame(error: Error, scripts: &[(&Path, Vec<u8>)], log: &Log) -> Error {
+    match error {
+        Error::Layer(layer::Error::Sandbox(sandbox::Error::Excess { excess, changed })) => {
+            let script = log.running_at(changed).and_then(|running| scripts.iter().find(|(path, _)| title(path) == running));
+            match script {
+                Some((path, _)) => Error::Script {
+                    path: path.to_path_buf(),
+                    ended: Ended::Exceeded(excess),
+                    output: String::new(),
+                    log: log.path().to_owned(),
+                },
+                None => Error::Layer(layer::Error::Sandbox(sandbox::Error::Excess { excess, changed })),
+            }
+        }
+        error => error,
+    }
 }
 
 fn one(sandbox: &Sandbox, mounted: &sandbox::Root, log: &mut Log, arguments: &Arguments, path: &Path, content: &[u8]) -> Result<(), Error> {
@@ -76,7 +96,7 @@ fn one(sandbox: &Sandbox, mounted: &sandbox::Root, log: &mut Log, arguments: &Ar
         ],
         directory: "/",
         input: None,
-        limits: Limits::default(),
+        limits: arguments.limits,
     };
     let ended = log.run::<Error>(&title(path), sandbox, mounted, &command)?;
     mounted.remove(&file)?;

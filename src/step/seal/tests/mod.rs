@@ -84,6 +84,7 @@ impl Set {
             scripts: vec![],
             epoch: 1_577_836_800,
             work: dir.path().join("work"),
+            limits: crate::sandbox::Limits::default(),
             log: dir.path().join("seal.log"),
             settings: Settings::default(),
             permissions: BTreeMap::new(),
