@@ -10,7 +10,11 @@
 #[path = "../e2e/fixture.rs"]
 mod fixture;
 mod freshness;
+mod limits;
 mod package;
 mod repository;
 mod store;
 mod table;
+#[allow(dead_code, reason = "shared with the end-to-end tests, which use all of it")]
+#[path = "../e2e/universe.rs"]
+mod universe;
