@@ -64,6 +64,10 @@ pub(super) fn lay(processes: &OwnedFd) -> Result<OwnedFd, Errno> {
     for path in MASKED.into_iter().filter(|path| is_there(path)) {
         // A device where none may be opened.
         let nothing = clone(c"/dev/null")?;
+        if rustix::fs::fstat(&nothing)?.st_rdev != rustix::fs::makedev(1, 3) {
+            // A program of the same root has put something else there (CVE-2025-31133).
+            return Err(Errno::NODEV);
+        }
         sys::set_mount(nothing.as_fd(), &MountIs::ReadOnly)?;
         put(&nothing, path)?;
     }
@@ -84,7 +88,8 @@ fn is_there(path: &CStr) -> bool {
 }
 
 fn clone(path: &CStr) -> Result<OwnedFd, Errno> {
-    open_tree(CWD, path, OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC)
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_SYMLINK_NOFOLLOW;
+    open_tree(CWD, path, flags)
 }
 
 fn put(mount: &OwnedFd, path: &CStr) -> Result<(), Errno> {
