@@ -219,3 +219,48 @@ pub(super) fn forbid(program: &[Instruction]) -> Result<(), Errno> {
     }
     bpf::install(program, 0).map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn has_the_numbers_of_this_machine() {
+        let own = |call: &Call| if cfg!(target_arch = "aarch64") { call.arm64 } else { call.x86_64 };
+        let listed = |number: libc::c_long| CALLS.iter().any(|call| i64::from(own(call)) == number);
+        for number in [
+            libc::SYS_keyctl,
+            libc::SYS_add_key,
+            libc::SYS_bpf,
+            libc::SYS_perf_event_open,
+            libc::SYS_userfaultfd,
+            libc::SYS_mount,
+            libc::SYS_umount2,
+            libc::SYS_setns,
+            libc::SYS_open_by_handle_at,
+            libc::SYS_ptrace,
+            libc::SYS_process_vm_writev,
+            libc::SYS_kexec_load,
+            libc::SYS_finit_module,
+            libc::SYS_fanotify_init,
+        ] {
+            assert!(listed(number), "{number}");
+        }
+        let number = |call: &Call| i64::from(own(call));
+        assert_eq!(SOCKETS.each_ref().map(number), [libc::SYS_socket, libc::SYS_socketpair]);
+        assert_eq!(CLONES.each_ref().map(number), [libc::SYS_clone, libc::SYS_unshare]);
+        assert_eq!(number(&CONTROL), libc::SYS_ioctl);
+    }
+
+    #[test]
+    fn names_each_call_once() {
+        let columns: [fn(&Call) -> u32; 3] = [|call| call.x86_64, |call| call.arm64, |call| call.arm];
+        for column in columns {
+            let mut numbers: Vec<u32> = CALLS.iter().chain(&SOCKETS).chain(&CLONES).map(column).filter(|number| *number != NONE).collect();
+            let count = numbers.len();
+            numbers.sort_unstable();
+            numbers.dedup();
+            assert_eq!(numbers.len(), count);
+        }
+    }
+}
