@@ -13,6 +13,7 @@ mod freshness;
 mod limits;
 mod package;
 mod repository;
+mod script;
 mod store;
 mod table;
 #[allow(dead_code, reason = "shared with the end-to-end tests, which use all of it")]
