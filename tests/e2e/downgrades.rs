@@ -2,9 +2,11 @@
 
 use crate::checkout::{image_of, names, part, parts};
 use crate::fixture::{Archive, Project, Ran, manifest, needs, pool_path};
+use crate::past::Past;
 use crate::policies::{called, project as with_security};
 use pintree::testkit::deb::Package;
 use pintree::testkit::server::{Fault, Server};
+use std::collections::BTreeMap;
 
 const IMAGE: &str = "[image.root]\nvariant = \"custom\"\npackages = [\"app\", \"other\"]\n";
 
@@ -427,4 +429,141 @@ fn only_security_goes_back_no_more_than_the_rest() {
     forget(&project);
     project.ok(&["lock", "--only", "security"]).says(&["warning: `libapp` stays at 2.0+deb1"]);
     assert_eq!(project.lockfile(), before);
+}
+
+#[test]
+fn a_past_state_has_what_the_mirror_lost() {
+    needs!();
+    let past = Past::new();
+    let now = jiff::Timestamp::now();
+    // Today and, for a test that runs over midnight, tomorrow.
+    let day = |days: i64| (now + jiff::SignedDuration::from_hours(24 * days)).strftime("%Y-%m-%d").to_string();
+    past.publish("now", &now.to_string(), &[("stable", &["2.0"])]);
+    let key = format!("snapshot = \"{}/{{date}}/\"", past.server.url());
+    let project = past.project("[\"stable\"]", "", &key);
+    project.ok(&["lock"]);
+    forget(&project);
+    let before = project.lockfile();
+    past.forget("now");
+    past.publish("now", &now.to_string(), &[("stable", &["1.0"])]);
+    project.run(&["lock", "--upgrade"]).exits(4).says(&["`app` 2.0"]);
+    for days in [0, 1] {
+        past.publish(&day(days), &now.to_string(), &[("stable", &["2.0"])]);
+    }
+    project.ok(&["lock", "--upgrade"]).says(&["`app` stays at 2.0"]);
+    assert_eq!(project.lockfile(), before);
+    // A past state that is asked for is one.
+    let asked = project.ok(&["lock", "--upgrade", "--allow-downgrade"]);
+    asked.says(&["app 2.0 ► 1.0"]);
+}
+
+/// A number below `bound` from a sequence that is the same each time.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+}
+
+/// Some of five packages at some versions, which need each other in some ways.
+fn random_archive(numbers: &mut Numbers) -> Vec<Package> {
+    const NAMES: [&str; 5] = ["alpha", "beta", "gamma", "delta", "epsilon"];
+    let mut packages = vec![];
+    for (at, name) in NAMES.iter().enumerate() {
+        for version in 1..=4u64 {
+            if numbers.below(3) != 0 {
+                continue;
+            }
+            let mut needs = vec![];
+            for other in &NAMES[at + 1..] {
+                let bound = numbers.below(4) + 1;
+                match numbers.below(9) {
+                    0 => needs.push((*other).to_owned()),
+                    1 => needs.push(format!("{other} (>= {bound})")),
+                    2 => needs.push(format!("{other} (<= {bound})")),
+                    3 => needs.push(format!("{other} (= {bound}) | {}", NAMES[4])),
+                    _ => {}
+                }
+            }
+            let package = Package::new(name, &version.to_string()).arch("armhf").field("Multi-Arch", "foreign");
+            // The same version has the same bytes each time it is published, as in an archive.
+            packages.push(package.depends(&needs.join(", ")));
+        }
+    }
+    packages
+}
+
+#[test]
+fn no_history_of_a_mirror_makes_anything_older() {
+    needs!();
+    let mut numbers = Numbers(7);
+    let (mut kept, mut moved, mut refused) = (0, 0, 0);
+    for _ in 0..12 {
+        let mut pool: Vec<Package> = vec![];
+        // Each version exists once.
+        let states: Vec<Vec<Package>> = (0..6)
+            .map(|_| {
+                let mut state = vec![];
+                for package in random_archive(&mut numbers) {
+                    let same = |other: &&Package| ["Package", "Version"].iter().all(|field| other.get(field) == package.get(field));
+                    let known = pool.iter().find(same).cloned();
+                    state.push(known.unwrap_or_else(|| {
+                        pool.push(package.clone());
+                        package
+                    }));
+                }
+                state
+            })
+            .collect();
+        let archive = Archive::new(&states[0]);
+        let text = "[image.root]\nvariant = \"custom\"\npackages = [\"alpha\", \"gamma\"]\n";
+        let project = Project::new(&archive, text);
+        if project.run(&["lock"]).code != 0 {
+            continue;
+        }
+        for state in &states[1..] {
+            archive.publish(state);
+            forget(&project);
+            let before = versions(&project);
+            let arguments: &[&str] = match numbers.below(4) {
+                0 => &["lock"],
+                1 => &["lock", "--only", "security"],
+                2 => &["lock", "--upgrade-package", "alpha"],
+                _ => &["lock", "--upgrade"],
+            };
+            let text = project.lockfile();
+            let ran = project.run(arguments);
+            match ran.code {
+                0 => {}
+                // What an archive no longer has cannot be had; nothing fits without it.
+                3 | 4 => {
+                    refused += 1;
+                    assert_eq!(project.lockfile(), text);
+                    continue;
+                }
+                _ => panic!("{arguments:?}: {}", ran.stderr),
+            }
+            let after = versions(&project);
+            for (name, version) in &before {
+                let new = after.get(name);
+                assert!(new.is_none_or(|new| new >= version), "{arguments:?}: {name} {version} ► {new:?}\n{}", ran.stderr);
+                moved += usize::from(new.is_some_and(|new| new > version));
+            }
+            kept += usize::from(ran.stderr.contains("stays at"));
+            // With the store or without, and asked twice, it is the same.
+            let text = project.lockfile();
+            project.ok(&["lock"]);
+            assert_eq!(project.lockfile(), text);
+        }
+    }
+    eprintln!("{kept} locks kept something, {moved} pins moved up, {refused} locks were refused");
+    assert!(kept > 5 && moved > 5, "{kept} {moved} {refused}");
+}
+
+/// The locked version of each package.
+fn versions(project: &Project) -> BTreeMap<String, u64> {
+    let lockfile = pintree::lock::Lockfile::parse(&project.lockfile()).unwrap();
+    lockfile.cells().iter().map(|pin| (pin.name.clone(), pin.version.parse().unwrap())).collect()
 }

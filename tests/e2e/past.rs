@@ -44,6 +44,11 @@ impl Past {
         }
     }
 
+    /// A state is gone, with its package files.
+    pub fn forget(&self, name: &str) {
+        std::fs::remove_dir_all(self.directory.path().join(name)).unwrap();
+    }
+
     /// A project that reads the present state, with `keys` among those of its repository.
     pub fn project(&self, suites: &str, top: &str, keys: &str) -> Project {
         let project = Project::empty();
