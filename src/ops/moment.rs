@@ -1,5 +1,6 @@
 //! Which state of the repositories is read: what there is now, what there was at a moment, or what is old enough.
 
+use super::git::Git;
 use super::{Error, Session, network, steering};
 use crate::manifest::{Manifest, Repo};
 use crate::pkg::{RepoSteering, SnapshotTemplate};
@@ -84,15 +85,25 @@ pub fn places(session: &Session<'_>, mirrors: &Mirrors, manifest: &Manifest, des
 }
 
 /// Where packages lie that a repository may have no more: where it lies now, then in its states when the lockfile was last
-/// made here and, by the snapshots, now. A mirror that went back or lost a package has not taken those along.
+/// made here, when it was committed, and now. A mirror that went back or lost a package has not taken those along.
 pub fn former_places(session: &Session<'_>, mirrors: &Mirrors, manifest: &Manifest, described: &Repo) -> Result<Vec<Url>, Error> {
     let mut places = places(session, mirrors, manifest, described)?;
     let template = template(mirrors, described);
     let now = Timestamp::try_from(session.now).ok().map(|now| aged(now, Duration::ZERO));
-    for at in dates(session, &manifest.name, &described.name).into_iter().rev().chain(now) {
+    if template.is_none() {
+        return Ok(places);
+    }
+    let committed = committed(session, &manifest.name);
+    for at in dates(session, &manifest.name, &described.name).into_iter().rev().chain(committed).chain(now) {
         places.extend(snapshot_base(template, at).filter(|url| !places.contains(url)));
     }
     Ok(places)
+}
+
+/// When the lockfile was committed: it was made from what there was shortly before. Without git, nobody knows.
+fn committed(session: &Session<'_>, manifest: &str) -> Option<Timestamp> {
+    let git = Git::find(session.project.root()).ok()??.without_network();
+    Timestamp::from_second(git.time_of(&session.project.lockfile(manifest)).ok()??).ok()
 }
 
 /// What the repository's files said of their time when the lockfile was last made here.

@@ -433,7 +433,7 @@ fn only_security_goes_back_no_more_than_the_rest() {
 
 #[test]
 fn a_past_state_has_what_the_mirror_lost() {
-    needs!();
+    needs!("git");
     let past = Past::new();
     let now = jiff::Timestamp::now();
     // Today and, for a test that runs over midnight, tomorrow.
@@ -452,7 +452,20 @@ fn a_past_state_has_what_the_mirror_lost() {
     }
     project.ok(&["lock", "--upgrade"]).says(&["`app` stays at 2.0"]);
     assert_eq!(project.lockfile(), before);
-    // A past state that is asked for is one.
+    // One that the archive took out long ago lies where it was when the lockfile was committed.
+    [0, 1].iter().for_each(|days| past.forget(&day(*days)));
+    past.publish("2026-03-04", "2026-03-04T00:00:00Z", &[("stable", &["2.0"])]);
+    forget(&project);
+    project.run(&["lock", "--upgrade"]).exits(4);
+    project.write(".gitignore", "/_build/\n");
+    project.git(&["init", "-q"]);
+    project.git(&["add", "-A"]);
+    let mut command = project.git_command(&["commit", "-q", "-m", "first"]);
+    project.finish(command.env("GIT_COMMITTER_DATE", "2026-03-04T12:00:00Z")).exits(0);
+    forget(&project);
+    project.ok(&["lock", "--upgrade"]).says(&["`app` stays at 2.0"]);
+    assert_eq!(project.lockfile(), before);
+    // Who wants to go back does.
     let asked = project.ok(&["lock", "--upgrade", "--allow-downgrade"]);
     asked.says(&["app 2.0 ► 1.0"]);
 }

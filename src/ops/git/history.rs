@@ -29,6 +29,20 @@ impl Git {
         Ok(self.log(&["--max-count=1", revision], path)?.pop())
     }
 
+    /// When `path` was last committed, in seconds since 1970; where it never was, when anything was.
+    pub fn time_of(&self, path: &Path) -> Result<Option<i64>, Error> {
+        let inside = self.inside(path)?;
+        for inside in [inside.as_deref(), None] {
+            let mut command = self.command();
+            command.args(["log", "--max-count=1", "--format=%ct", "HEAD", "--"]).args(inside);
+            let output = self.output("find the time of a commit", &mut command)?;
+            if let Ok(time) = String::from_utf8_lossy(&output.stdout).trim().parse() {
+                return Ok(Some(time));
+            }
+        }
+        Ok(None)
+    }
+
     fn log(&self, arguments: &[&str], path: &Path) -> Result<Vec<Commit>, Error> {
         let Some(inside) = self.inside(path)? else { return Ok(vec![]) };
         let mut command = self.command();
