@@ -38,7 +38,6 @@ const ROWS: &[Row] = &[
     Row { name: "slow-redirects", guard: "patience", attack: slow_redirects, twin: redirected },
     Row { name: "retry-after-for-days", guard: "patience", attack: retry_after, twin: retry_soon },
     Row { name: "endless-body", guard: "limit", attack: endless_body, twin: upgrade },
-    Row { name: "endless-headers", guard: "limit", attack: endless_headers, twin: upgrade },
     Row { name: "clock-after-2106", guard: "clock", attack: clock_after_2106, twin: clock_before_2106 },
     Row { name: "clock-before-1970", guard: "clock", attack: clock_before_1970, twin: clock_of_today },
 ];
@@ -485,11 +484,6 @@ fn retry_soon() -> Verdict {
 
 fn endless_body() -> Verdict {
     let (_archive, project, _second) = faulty(RELEASE, Fault::Endless(100_000, Duration::from_millis(2)));
-    ends(&project, &["lock", "--upgrade"], 0, Duration::from_secs(20))
-}
-
-fn endless_headers() -> Verdict {
-    let (_archive, project, _second) = faulty(RELEASE, Fault::Headers(Duration::ZERO));
     ends(&project, &["lock", "--upgrade"], 0, Duration::from_secs(20))
 }
 
