@@ -283,9 +283,9 @@ fn set_limits(limits: &Limits) -> Result<(), Errno> {
     fixed(Resource::Core, 0)?;
     // The host's own limit may be lower, and only root raises that.
     let allowed = |resource, wanted: u64| rustix::process::getrlimit(resource).maximum.map_or(wanted, |maximum| wanted.min(maximum));
-    // Of one user of this sandbox. The monitor counts those of all; this is more, so that it sees who goes beyond, and little
-    // enough that the host is not full until then.
-    let processes = limits.processes + limits.processes / 8 + 16;
+    // Of one user of this sandbox. The monitor counts those of all; this is enough more for it to see who goes beyond, also where
+    // programs give up when they cannot start others, and little enough that the host is not full until then.
+    let processes = limits.processes * 2 + 16;
     fixed(Resource::Nproc, allowed(Resource::Nproc, processes))?;
     fixed(Resource::Nofile, allowed(Resource::Nofile, limits.files))?;
     fixed(Resource::Stack, allowed(Resource::Stack, limits.stack))

@@ -119,11 +119,11 @@ impl Nameless {
     }
 }
 
-/// Shared memory and messages of System V, which no process need hold, in this process's own IPC namespace.
+/// Shared memory, messages and semaphores of System V, which no process need hold, in this process's own IPC namespace.
 pub(super) fn system_v(buffer: &mut Vec<u8>) -> u64 {
     let mut sum = 0;
-    // Columns, and what each unit of them takes: a message has a head.
-    for (name, columns) in [("shm", [(14, 1), (15, 1)]), ("msg", [(3, 1), (4, 64)])] {
+    // Columns, and what each unit of them takes: a message has a head, a semaphore has a line of the processor's cache.
+    for (name, columns) in [("shm", [(14, 1), (15, 1)]), ("msg", [(3, 1), (4, 64)]), ("sem", [(3, 64), (3, 0)])] {
         if text(&format!("/proc/sysvipc/{name}"), buffer).is_none() {
             continue;
         }

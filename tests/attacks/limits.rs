@@ -22,6 +22,7 @@ const ROWS: &[Row] = &[
     Row { name: "memory-of-a-file-without-a-name", guard: "memory", attack: nameless_memory, twin: some_nameless_memory },
     Row { name: "memory-of-system-v", guard: "memory", attack: system_v_memory, twin: some_system_v_memory },
     Row { name: "memory-of-messages", guard: "memory", attack: messages, twin: some_messages },
+    Row { name: "memory-of-semaphores", guard: "memory", attack: semaphores, twin: some_semaphores },
     Row { name: "file-in-memory", guard: "memory", attack: file_in_memory, twin: small_file_in_memory },
     Row { name: "many-small-processes", guard: "memory", attack: many_small_processes, twin: many_sharing_processes },
     Row { name: "hidden-from-its-parent", guard: "memory", attack: memory_of_a_daemon, twin: some_memory },
@@ -244,6 +245,17 @@ fn some_messages() -> Verdict {
     works("memory = \"48MiB\"\n", &perl(10, "my $d = pack('q', 1) . 'x' x 8000;", QUEUE))
 }
 
+/// Sets of semaphores, which belong to no process either.
+const SEMAPHORES: &str = "syscall(64, 0, 16000, 0x3b6)";
+
+fn semaphores() -> Verdict {
+    ends(MEMORY, &perl(200, "", SEMAPHORES), MEMORY_LIMIT)
+}
+
+fn some_semaphores() -> Verdict {
+    works(MEMORY, &perl(30, "", SEMAPHORES))
+}
+
 /// Writes `megabytes` to files that `name` gives, a bit at a time.
 fn writes(megabytes: usize, name: &str) -> String {
     format!("for i in $(seq {megabytes}); do dd if=/dev/zero bs=1048576 count=1 2>/dev/null >> {name}; busybox usleep 2000; done")
@@ -277,8 +289,10 @@ fn memory_of_a_daemon() -> Verdict {
 const PROCESSES: &str = "processes = 64\nmemory = \"150MiB\"\n";
 const PROCESSES_LIMIT: &str = "the limit is `processes = 64`";
 
+/// Each round has five hundred processes at most, whatever happens.
 fn fork_bomb() -> Verdict {
-    ends(PROCESSES, "b() { test $1 -gt 0 && { b $(($1 - 1)) & b $(($1 - 1)) & } ; sleep 20; }\nb 8", PROCESSES_LIMIT)
+    let script = "b() { test $1 -gt 0 && { b $(($1 - 1)) & b $(($1 - 1)) & } ; sleep 1; }\nfor i in $(seq 15); do b 8; done";
+    ends(PROCESSES, script, PROCESSES_LIMIT)
 }
 
 fn daemons() -> Verdict {
