@@ -49,7 +49,7 @@ pub fn exit(error: &Error) -> Exit {
         Error::Repo(error) => repo_exit(error),
         Error::Missing { .. } | Error::Gone { .. } | Error::NoFields { .. } | Error::NoLocalFile { .. } => Exit::Network,
         Error::LocalPackage { .. } | Error::LocalFields { .. } | Error::LocalTwice { .. } | Error::LocalChanged { .. } => Exit::Integrity,
-        Error::Index { .. } | Error::Contents { .. } | Error::Unreadable { .. } => Exit::Integrity,
+        Error::Contents { .. } | Error::Unreadable { .. } => Exit::Integrity,
         Error::Steps { exit, .. } => match exit {
             4 => Exit::Network,
             5 => Exit::Integrity,

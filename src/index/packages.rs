@@ -2,7 +2,8 @@
 //!
 //! Takes the file's text as a stream, keeps what a resolver and a lockfile need, and gives it back by name, by provided
 //! name or by position. The text itself is not kept: 48 MB of it become about 12 MB. [`Index::to_bytes`] and
-//! [`Index::from_bytes`] store the tables, so that the next run need not decompress and parse.
+//! [`Index::from_bytes`] store the tables, so that the next run need not decompress and parse. The bytes prove nothing of
+//! what they were made from; `repo` keeps them so that nobody else can have written them.
 //!
 //! It does not judge: which of several versions is chosen, and which architecture's, is [`super::Universe`]'s and the
 //! resolver's question.

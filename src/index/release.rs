@@ -4,6 +4,8 @@
 //! form and limits only: signatures, clocks and rollbacks are [`repo`](crate::repo)'s work. MD5 and SHA-1 sums are
 //! ignored; a file without a SHA-256 sum does not exist for us.
 
+mod date;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -110,6 +112,8 @@ pub struct Release {
     pub version: Option<String>,
     /// When it was made.
     pub date: Option<Timestamp>,
+    /// The start of a `Date` that cannot be read; what to think of it is for who knows of earlier ones to say.
+    pub unreadable_date: Option<String>,
     /// When it must no longer be used.
     pub valid_until: Option<Timestamp>,
     /// The components it has, as written (`main`, `updates/main`).
@@ -143,8 +147,16 @@ impl Release {
                 "suite" => release.suite = word(value),
                 "codename" => release.codename = word(value),
                 "version" => release.version = word(value),
-                "date" => release.date = Some(date(line, "Date", value)?),
-                "valid-until" => release.valid_until = Some(date(line, "Valid-Until", value)?),
+                "date" => match date::parse(value) {
+                    Some(date) => release.date = Some(date),
+                    None => release.unreadable_date = Some(start_of(value)),
+                },
+                // As apt does: an empty one is none, and one that cannot be read must not be passed over.
+                "valid-until" if value.is_empty() => {}
+                "valid-until" => {
+                    let until = date::parse(value).ok_or_else(|| Error::Value { line, field: "Valid-Until", value: start_of(value) })?;
+                    release.valid_until = Some(until);
+                }
                 "components" => release.components = words(line, "components", value, &rest)?,
                 "architectures" => release.architectures = words(line, "architectures", value, &rest)?,
                 "notautomatic" => release.not_automatic = boolean(line, "NotAutomatic", value)?,
@@ -193,11 +205,11 @@ impl Release {
 
     /// Tells whether `suite` names this release: by suite or by code name, with or without a trailing `/updates`.
     ///
-    /// A release that gives neither answers to any name.
+    /// A release that gives neither is called nothing.
     pub fn is_called(&self, suite: &str) -> bool {
         let plain = |name: &str| name.trim_end_matches('/').trim_end_matches("/updates").to_owned();
         let names: Vec<String> = [&self.suite, &self.codename].into_iter().flatten().map(|name| plain(name)).collect();
-        names.is_empty() || names.contains(&plain(suite))
+        names.contains(&plain(suite))
     }
 }
 
@@ -274,36 +286,6 @@ fn boolean(line: usize, field: &'static str, value: &str) -> Result<bool, Error>
         "" | "no" | "false" | "0" | "without" | "off" | "disable" => Ok(false),
         _ => Err(Error::Value { line, field, value: start_of(value) }),
     }
-}
-
-/// Reads `Sat, 11 Jul 2026 10:16:37 UTC`, the only form in use; zones other than UTC are refused, as apt does.
-fn date(line: usize, field: &'static str, value: &str) -> Result<Timestamp, Error> {
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let read = || {
-        let words: Vec<&str> = value.split_ascii_whitespace().collect();
-        let words = match words.as_slice() {
-            [weekday, rest @ ..] if weekday.ends_with(',') => rest,
-            all => all,
-        };
-        let [day, month, year, time, zone] = words else { return None };
-        if !matches!(*zone, "UTC" | "GMT" | "Z" | "+0000" | "-0000") || year.len() != 4 {
-            return None;
-        }
-        let month = MONTHS.iter().position(|name| name.eq_ignore_ascii_case(month))? + 1;
-        let clock: Vec<&str> = time.split(':').collect();
-        let [hour, minute, second] = clock.as_slice() else { return None };
-        let civil = jiff::civil::DateTime::new(
-            year.parse().ok()?,
-            i8::try_from(month).ok()?,
-            day.parse().ok()?,
-            hour.parse().ok()?,
-            minute.parse().ok()?,
-            second.parse().ok()?,
-            0,
-        );
-        civil.ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
-    };
-    read().ok_or_else(|| Error::Value { line, field, value: start_of(value) })
 }
 
 fn files(line: usize, value: &str, rest: &[&str]) -> Result<BTreeMap<String, ReleaseFile>, Error> {
@@ -385,7 +367,15 @@ mod tests {
         }
         let old = Release::parse("Codename: buster/updates\nSHA256:\n").unwrap();
         assert!(old.is_called("buster/updates") && old.is_called("buster"));
-        assert!(Release::parse("SHA256:\n").unwrap().is_called("anything"));
+        assert!(!Release::parse("SHA256:\n").unwrap().is_called("anything"));
+    }
+
+    #[test]
+    fn keeps_a_date_that_it_cannot_read() {
+        let release = Release::parse("Date: Sat, 11 Jul 2026 10:16:37 +0200\nValid-Until:\nSHA256:\n").unwrap();
+        assert_eq!((release.date, release.valid_until), (None, None));
+        assert_eq!(release.unreadable_date.as_deref(), Some("Sat, 11 Jul 2026 10:16:37 +0200"));
+        assert_eq!(Release::parse("SHA256:\n").unwrap().unreadable_date, None);
     }
 
     #[test]
@@ -399,8 +389,6 @@ mod tests {
             ("Suite: a\nsuite: b\nSHA256:\n".to_owned(), "line 2: field `suite` stands twice"),
             ("SHA256:\n\nSuite: a\n".to_owned(), "line 3: a second paragraph"),
             ("Suite: a\0b\nSHA256:\n".to_owned(), "line 1: `Suite: a\u{fffd}b` is not a field"),
-            ("Date: yesterday\nSHA256:\n".to_owned(), "line 1: `yesterday` is not a legal `Date`"),
-            ("Date: Fri, 32 Nov 2026 00:12:41 UTC\nSHA256:\n".to_owned(), "line 1: `Fri, 32 Nov 2026 00:12:41 UTC` is not a legal `Date`"),
             (
                 "Valid-Until: Fri, 20 Nov 2026 00:12:41 CET\nSHA256:\n".to_owned(),
                 "line 1: `Fri, 20 Nov 2026 00:12:41 CET` is not a legal `Valid-Until`",

@@ -95,7 +95,7 @@ impl Lockfile {
 
     /// Writes the canonical text to `path` unless it stands there already; tells whether it wrote.
     pub fn save(&self, path: &Path) -> Result<bool, Error> {
-        fs::write_if_changed(path, self.render().as_bytes()).map_err(|source| Error::Write { path: path.to_owned(), source })
+        fs::write_durable_if_changed(path, self.render().as_bytes()).map_err(|source| Error::Write { path: path.to_owned(), source })
     }
 
     /// Whether the file at `path` has just these bytes, so that saving would leave it alone.

@@ -25,6 +25,8 @@ pub(super) enum Shape {
     Table(&'static [Key]),
     /// Strings by absolute path.
     ByPath(Form),
+    /// A string for every suite of the repository, or strings by suite.
+    BySuite(Form),
 }
 
 /// What the JSON Schema says about a string; the reader checks the same more closely, with better messages.
@@ -110,6 +112,8 @@ pub(super) const VARIANTS: [&str; 5] = ["custom", "essential", "minbase", "impor
 /// What becomes of a finding; [`crate::pkg::Severity::ALL`] in words.
 pub(super) const SEVERITIES: [&str; 3] = ["off", "warn", "fail"];
 /// The values of `trust`.
+/// What a `Release` that is too old may be.
+pub(super) const MAX_AGE_IS: [&str; 2] = ["warning", "error"];
 pub(super) const TRUSTS: [&str; 3] = ["index", "packages", "none"];
 
 /// Largest id that a manifest may fix: the next ones are `(uid_t) -1` and its 16-bit ghost's neighbours.
@@ -169,6 +173,17 @@ pub(super) const REPO: &[Key] = &[
     Key::new("components", Shape::List(Form::Pattern("^[A-Za-z0-9][A-Za-z0-9._/+-]*$")), "Components; none for a flat repository."),
     Key::new("key", Shape::TextOrList(Form::Any), "OpenPGP keys that may sign: builtin:NAME, or files of the project."),
     Key::new("trust", Shape::Text(Form::OneOf(&TRUSTS)), "What is signed.").default("\"index\""),
+    Key::new(
+        "max-age",
+        Shape::BySuite(Form::Pattern("^[0-9]+[hdw]$")),
+        "How old a suite's Release may be: 30d, 2w or 36h; for all suites, or by suite.",
+    ),
+    Key::new("max-age-is", Shape::Text(Form::OneOf(&MAX_AGE_IS)), "What a Release older than max-age is.").default("\"warning\""),
+    Key::new(
+        "suite-name",
+        Shape::BySuite(Form::Any),
+        "The Suite or Codename that the Release gives itself, where both differ from the suite's name.",
+    ),
     Key::new("only", Shape::List(Form::Any), "Name globs: the repository may supply nothing else.").default("[]"),
     Key::new("exclude", Shape::List(Form::Any), "Name globs: the repository does not supply these.").default("[]"),
     Key::new("priority", Shape::Integer(1, 99), "Lower wins: a name comes from the lowest number that has it, then by version.")

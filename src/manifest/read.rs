@@ -80,11 +80,15 @@ fn epoch(reader: &mut Reader<'_>, fields: &Fields<'_>) -> u64 {
 }
 
 fn min_age(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Duration> {
-    let Spanned { value, span } = fields.text("min-age")?;
-    let age = parse_age(value);
+    age(reader, &fields.text("min-age")?)
+}
+
+/// Reads an age; one that is malformed is reported.
+pub(super) fn age(reader: &mut Reader<'_>, text: &Spanned<&str>) -> Option<Duration> {
+    let age = parse_age(text.value);
     if age.is_none() {
         let hint = Some("a number and `h`, `d` or `w`: `3d`".to_owned());
-        reader.report(&span, ProblemKind::Malformed { value: value.to_owned(), expected: "an age", hint });
+        reader.report(&text.span, ProblemKind::Malformed { value: text.value.to_owned(), expected: "an age", hint });
     }
     age
 }

@@ -1,10 +1,12 @@
 //! `[repo.NAME]`: where packages come from, and who vouches for them.
 
 use super::form;
-use super::keys::{ARCHIVES, BUILTIN_KEYS, REPO, TRUSTS};
+use super::keys::{ARCHIVES, BUILTIN_KEYS, MAX_AGE_IS, REPO, TRUSTS};
 use super::problem::{ProblemKind, closest};
+use super::read;
 use super::table::{Fields, Named, Reader, Spanned};
-use crate::pkg::{Glob, RepoSteering, SnapshotTemplate, Trust};
+use crate::pkg::{Expected, Glob, MaxAge, RepoSteering, SnapshotTemplate, Trust};
+use std::collections::BTreeMap;
 
 /// A repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub struct Repo {
     pub directory: Option<String>,
     /// Where past states of it lie.
     pub snapshot: Option<SnapshotTemplate>,
+    /// What is expected of a suite's `Release`, by suite.
+    pub expected: BTreeMap<String, Expected>,
     /// Who may sign; empty only without trust.
     pub keys: Vec<KeySource>,
 }
@@ -68,8 +72,9 @@ pub(super) fn read(reader: &mut Reader<'_>, named: &Named<'_>) -> Repo {
     let priority = fields.integer(reader, "priority", 1, 99).and_then(|n| u8::try_from(n).ok()).unwrap_or(RepoSteering::DEFAULT_PRIORITY);
     let exclude = globs(reader, &fields, "exclude");
     let snapshot = snapshot(reader, &fields);
+    let expected = expected(reader, &fields, &suites);
     let steering = RepoSteering { archive, suites, components, only, exclude, priority, trust };
-    Repo { name: named.name.to_owned(), steering, urls, directory, snapshot, keys }
+    Repo { name: named.name.to_owned(), steering, urls, directory, snapshot, expected, keys }
 }
 
 /// Where a repository lies: one of the three.
@@ -89,7 +94,7 @@ fn is_directory(reader: &mut Reader<'_>, fields: &Fields<'_>) -> bool {
 
 /// A directory has no index that anybody could have signed, and says so; it has no suites either.
 fn directory_trust(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Trust {
-    for key in ["suites", "components", "key", "snapshot"] {
+    for key in ["suites", "components", "key", "snapshot", "max-age", "max-age-is", "suite-name"] {
         if fields.has(key) {
             reader.report(&fields.key_span(key), ProblemKind::NotInDirectory { key });
         }
@@ -160,6 +165,36 @@ fn snapshot(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<SnapshotTemp
             None
         }
     }
+}
+
+/// What the manifest expects of each suite's `Release`.
+fn expected(reader: &mut Reader<'_>, fields: &Fields<'_>, suites: &[String]) -> BTreeMap<String, Expected> {
+    let mut expected: BTreeMap<String, Expected> = BTreeMap::new();
+    let is_error = match fields.text("max-age-is") {
+        None | Some(Spanned { value: "warning", .. }) => false,
+        Some(Spanned { value: "error", .. }) => true,
+        Some(Spanned { value, span }) => {
+            let suggestion = closest(value, MAX_AGE_IS);
+            let (key, value) = ("max-age-is".to_owned(), value.to_owned());
+            reader.report(&span, ProblemKind::UnknownValue { key, value, suggestion, known: MAX_AGE_IS.to_vec() });
+            false
+        }
+    };
+    if fields.has("max-age-is") && !fields.has("max-age") {
+        fields.require(reader, "max-age", "add `max-age = \"30d\"`, or take `max-age-is` out");
+    }
+    for (suite, text) in fields.by_suite(reader, "max-age", suites) {
+        if let Some(age) = read::age(reader, &text) {
+            expected.entry(suite).or_default().max_age = Some(MaxAge { age, is_error });
+        }
+    }
+    for (suite, Spanned { value, span }) in fields.by_suite(reader, "suite-name", suites) {
+        if let Err(kind) = form::suite(value) {
+            reader.report(&span, kind);
+        }
+        expected.entry(suite).or_default().name = Some(value.to_owned());
+    }
+    expected
 }
 
 fn suites(reader: &mut Reader<'_>, fields: &Fields<'_>) -> (Vec<String>, Vec<String>) {

@@ -51,6 +51,9 @@ fn property(key: &Key) -> Map<String, Value> {
         Shape::Text(form) => text(form),
         Shape::List(form) => list(form),
         Shape::TextOrList(form) => json!({ "oneOf": [text(form), list(form)] }),
+        Shape::BySuite(form) => {
+            json!({ "oneOf": [text(form), { "type": "object", "additionalProperties": text(form) }] })
+        }
         Shape::Bool => json!({ "type": "boolean" }),
         Shape::Integer(min, max) => json!({ "type": "integer", "minimum": min, "maximum": max }),
         Shape::Date => json!({ "type": "string", "format": "date" }),

@@ -143,12 +143,14 @@ fn debian(distribution: &Distribution) -> String {
         r#"[repo.debian]
 deb = "debian"                    # a named archive; which mirror is used is not the manifest's matter
 suites = ["{codename}", "{codename}-updates"]
+max-age = {{ {codename}-updates = "30d" }} # warn when a mirror stands still; a stable suite itself is months old and right
 components = ["main"]             # also: contrib, non-free, non-free-firmware
 key = "builtin:debian-{codename}"
 
 [repo.debian-security]
 deb = "debian-security"
 suites = ["{codename}-security"]
+max-age = "30d"
 components = ["main"]
 key = "builtin:debian-{codename}"
 "#
@@ -167,6 +169,7 @@ fn ubuntu(distribution: &Distribution, arches: &[&Architecture]) -> Result<Strin
         r#"[repo.ubuntu]
 deb = "{archive}"                 # a named archive; which mirror is used is not the manifest's matter
 suites = ["{codename}", "{codename}-updates", "{codename}-security"]
+max-age = {{ {codename}-updates = "30d", {codename}-security = "30d" }} # warn when a mirror stands still
 components = ["main", "universe"] # also: restricted, multiverse
 # Ubuntu's keys are not built in. Take this file from the package `ubuntu-keyring` (on Ubuntu it is in
 # /usr/share/keyrings), check its fingerprints against a source that you trust, and put it into the project:

@@ -207,6 +207,26 @@ impl<'a> Fields<'a> {
         texts
     }
 
+    /// The string under `name` for each of `suites`: one for all, or a table with one for each that it names.
+    pub(super) fn by_suite(&self, reader: &mut Reader<'_>, name: &str, suites: &[String]) -> Vec<(String, Spanned<&'a str>)> {
+        if let Some(Spanned { value, span }) = self.text(name) {
+            return suites.iter().map(|suite| (suite.clone(), Spanned { value, span: span.clone() })).collect();
+        }
+        let mut texts = Vec::new();
+        for (suite, value) in self.texts(reader, name) {
+            if suites.iter().any(|known| known == suite.value) {
+                texts.push((suite.value.to_owned(), value));
+            } else {
+                let hint = Some(format!("`suites` has {}", suites.iter().map(|suite| format!("`{suite}`")).collect::<Vec<_>>().join(", ")));
+                reader.report(
+                    &suite.span,
+                    ProblemKind::Malformed { value: suite.value.to_owned(), expected: "a suite of this repository", hint },
+                );
+            }
+        }
+        texts
+    }
+
     /// Where the table `name` stands, if it is there and has nothing in it.
     pub(super) fn span_of_empty(&self, name: &str) -> Option<Span> {
         let (_, item) = self.entry(name)?;
@@ -309,6 +329,7 @@ fn unknown_key(keys: &'static [Key], name: &str, table: &str) -> ProblemKind {
 fn fits(shape: Shape, item: &Item) -> bool {
     match shape {
         Shape::Text(_) => item.is_str(),
+        Shape::BySuite(_) => item.is_str() || item.is_table_like(),
         Shape::List(_) => item.is_array(),
         Shape::TextOrList(_) => item.is_str() || item.is_array(),
         Shape::Bool => item.is_bool(),
@@ -324,6 +345,7 @@ const A_DATE: &str = "a date such as 2026-01-31";
 fn expected(shape: Shape) -> &'static str {
     match shape {
         Shape::Text(_) => "a string",
+        Shape::BySuite(_) => "a string or a table of strings by suite",
         Shape::List(_) => "a list of strings",
         Shape::TextOrList(_) => "a string or a list of strings",
         Shape::Bool => "`true` or `false`",

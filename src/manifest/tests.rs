@@ -275,3 +275,32 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn expects_of_every_suite_or_of_one() {
+    let of = |keys: &str| {
+        let text = format!(
+            "arches = [\"armhf\"]\n[repo.r]\ndeb = \"debian\"\nsuites = [\"a\", \"b\"]\ncomponents = [\"main\"]\n\
+             key = \"builtin:debian-bookworm\"\n{keys}[image.i]\n"
+        );
+        parse(&text, Path::new("image.toml")).map(|manifest| manifest.repos["r"].expected.clone()).map_err(|error| error.to_string())
+    };
+    let day = std::time::Duration::from_secs(24 * 60 * 60);
+    let all = of("max-age = \"30d\"\nmax-age-is = \"error\"\n").unwrap();
+    assert_eq!(all.len(), 2);
+    assert!(all.values().all(|suite| suite.max_age == Some(crate::pkg::MaxAge { age: 30 * day, is_error: true })));
+    let one = of("max-age = { b = \"2w\" }\nsuite-name = { a = \"c\" }\n").unwrap();
+    assert_eq!(one["b"].max_age.unwrap(), crate::pkg::MaxAge { age: 14 * day, is_error: false });
+    assert_eq!((one["a"].name.as_deref(), one["b"].name.as_deref()), (Some("c"), None));
+    for (keys, word) in [
+        ("max-age = { c = \"1d\" }\n", "a suite of this repository"),
+        ("max-age = \"soon\"\n", "an age"),
+        ("max-age = \"1d\"\nmax-age-is = \"fatal\"\n", "fatal"),
+        ("max-age-is = \"error\"\n", "max-age"),
+        ("suite-name = \"a b\"\n", "a b"),
+        ("suite-name = 5\n", "a string or a table of strings by suite"),
+    ] {
+        let message = of(keys).unwrap_err();
+        assert!(message.contains(word), "{keys}: {message}");
+    }
+}

@@ -143,16 +143,6 @@ pub enum Error {
     /// The upstream repositories cannot be used.
     #[error(transparent)]
     Repo(#[from] repo::Error),
-    /// A verified index cannot be read.
-    #[error("cannot read the index of repository `{repo}`, suite `{suite}`")]
-    Index {
-        /// The repository.
-        repo: String,
-        /// The suite.
-        suite: String,
-        /// Why.
-        source: index::packages::Error,
-    },
     /// A file list cannot be searched.
     #[error("cannot search `{path}` of repository `{repo}`, suite `{suite}`")]
     Contents {

@@ -3,17 +3,13 @@
 use super::local::{self, Local};
 use super::moment::{self, Moment};
 use super::{Error, Session, network};
-use crate::index::packages::{Index, Limits};
-use crate::index::release::Release;
-use crate::index::{self, Checks, Universe, contents};
+use crate::index::packages::Index;
+use crate::index::{self, Universe, contents};
 use crate::lock::Lockfile;
 use crate::manifest::Manifest;
 use crate::pkg::{Architecture, Request, RequestTarget, Sha256};
-use crate::repo::{self, Cache, Client, Contents, IndexFile, Loaded};
-use crate::util::fs::write_atomic;
+use crate::repo::{self, Cache, Client, Contents, Derived, IndexFile, Loaded};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The verified indexes of a manifest.
@@ -23,6 +19,10 @@ pub struct Indexes {
     /// Directories of package files.
     locals: Vec<Local>,
     client: Client,
+    /// The paths that any image of the manifest asks for.
+    paths: BTreeSet<String>,
+    /// Which packages ship a path, by repository, suite and list.
+    answers: BTreeMap<(String, String, String), BTreeMap<String, BTreeSet<String>>>,
 }
 
 /// Which packages ship the paths that were asked for.
@@ -36,7 +36,7 @@ impl Files {
     }
 }
 
-/// Beyond this an unpacked index is taken for a bomb, where the Release file does not tell its size.
+/// Beyond this an unpacked file list is taken for a bomb, where the Release file does not tell its size.
 const UNPACKED_LIMIT: u64 = 2 << 30;
 
 impl Indexes {
@@ -71,7 +71,12 @@ impl Indexes {
             let date = release.date.map(|date| format!(" of {}", date.strftime("%Y-%m-%d %H:%M UTC"))).unwrap_or_default();
             session.talk.detail("Read", &format!("`{}` suite `{}`{date}", release.repo, release.suite));
         }
-        Ok(Self { loaded, sources, locals, client })
+        let requests = manifest.images.values().flat_map(|image| &image.requests).map(|request| &request.request);
+        let paths = requests.filter_map(|request| match &request.target {
+            RequestTarget::File(path) => Some(path.clone()),
+            RequestTarget::Package(_) => None,
+        });
+        Ok(Self { loaded, sources, locals, client, paths: paths.collect(), answers: BTreeMap::new() })
     }
 
     /// What identifies the state of the repositories that was used, for a record beside the build: one object a suite.
@@ -132,7 +137,7 @@ impl Indexes {
                 pinned: None,
             }));
             for (_, file) in files {
-                let release = &file.release;
+                let release = file.release();
                 sources.push(index::Source {
                     index: Arc::new(load(session, file)?),
                     repo: name.clone(),
@@ -168,18 +173,27 @@ impl Indexes {
         let Some(first) = paths.first() else { return Ok(files) };
         let mut without = vec![];
         let mut searched = 0;
-        for (source, suite, release) in self.suites() {
-            let lists = Contents::of_suite(source, suite, release, architecture);
+        let mut answers = std::mem::take(&mut self.answers);
+        for (source, suite, vouched) in self.suites() {
+            let lists = Contents::of_suite(source, suite, vouched, architecture);
             if lists.is_empty() {
                 without.push(format!("{} {suite}", source.name));
             }
             for list in lists {
                 searched += 1;
-                for (path, owners) in self.owners(session, source, &list, &paths)? {
-                    files.0.entry(path).or_default().extend(owners);
+                let key = (list.repo.clone(), list.suite.clone(), list.path().to_owned());
+                let known = answers.entry(key).or_default();
+                if paths.iter().any(|path| !known.contains_key(*path)) {
+                    // A list is half a gigabyte: all that any image asks for is looked up in one go.
+                    let open: BTreeSet<&str> = paths.iter().copied().chain(self.paths.iter().map(String::as_str)).collect();
+                    *known = self.owners(session, source, &list, &open.into_iter().collect::<Vec<_>>())?;
+                }
+                for path in &paths {
+                    files.0.entry((*path).to_owned()).or_default().extend(known.get(*path).into_iter().flatten().cloned());
                 }
             }
         }
+        self.answers = answers;
         if searched == 0 {
             return Err(Error::NoContents { path: (*first).to_owned(), architecture: architecture.clone(), suites: without });
         }
@@ -190,116 +204,73 @@ impl Indexes {
     }
 
     /// Every suite that was read, with what its `Release` says.
-    fn suites(&self) -> Vec<(&repo::Source, &str, &Arc<Release>)> {
-        let mut suites: Vec<(&repo::Source, &str, &Arc<Release>)> = vec![];
+    fn suites(&self) -> Vec<(&repo::Source, &str, &repo::Vouched)> {
+        let mut suites: Vec<(&repo::Source, &str, &repo::Vouched)> = vec![];
         for file in self.loaded.indexes.iter().filter(|file| !self.has_aged(file)) {
             let of = |source: &&repo::Source| source.name == file.repo && source.at == file.at;
             let Some(source) = self.sources.iter().find(of) else { continue };
             if !suites.iter().any(|(other, suite, _)| other.name == file.repo && *suite == file.suite) {
-                suites.push((source, &file.suite, &file.release));
+                suites.push((source, &file.suite, file.vouched()));
             }
         }
         suites
     }
 
-    /// The owners of paths by one file list; answers are remembered, so the list is not read again for the same path.
+    /// The owners of paths by one file list; answers are kept, so the list is not read again for the same paths.
     fn owners(
         &self,
         session: &mut Session<'_>,
         source: &repo::Source,
         list: &Contents,
-        paths: &BTreeSet<&str>,
+        paths: &[&str],
     ) -> Result<BTreeMap<String, BTreeSet<String>>, Error> {
-        let mut answers = BTreeMap::new();
-        let mut open = vec![];
-        for path in paths {
-            match read_answer(&answer_path(&session.cache, list, path), path) {
-                Some(owners) => {
-                    answers.insert((*path).to_owned(), owners);
-                }
-                None => open.push(*path),
-            }
-        }
-        if open.is_empty() {
+        let cache = Cache::new(&session.cache);
+        let kept = |path: &&str| {
+            let bytes = cache.derived(Derived::Owners, &answer_name(list, path))?;
+            let text = String::from_utf8(bytes).ok()?;
+            Some(((*path).to_owned(), text.strip_prefix(ANSWER)?.lines().map(str::to_owned).collect::<BTreeSet<String>>()))
+        };
+        if let Some(answers) = paths.iter().map(kept).collect() {
             return Ok(answers);
         }
         session.talk.detail("Searching", &format!("`{}` of `{}` suite `{}`", list.path(), list.repo, list.suite));
-        let (file, compression) = list.fetch(&self.client, &Cache::new(&session.cache), source)?;
-        let io = |doing| {
-            let path = file.clone();
-            move |source| Error::Io { doing, path, source }
-        };
-        let reader = compression.decode(File::open(&file).map_err(io("open"))?, Checks::Verify).map_err(io("read"))?;
+        let mut text = list.open(&self.client, &cache, source)?;
         let limit = list.uncompressed_size.unwrap_or(UNPACKED_LIMIT);
-        let found = contents::owners(reader, &open, limit).map_err(|source| Error::Contents {
-            repo: list.repo.clone(),
-            suite: list.suite.clone(),
-            path: list.path().to_owned(),
-            source,
-        })?;
-        for (path, owners) in found {
-            let text: String =
-                [ANSWER, path].into_iter().chain(owners.iter().map(String::as_str)).map(|line| format!("{line}\n")).collect();
-            store(session, &answer_path(&session.cache, list, path), text.as_bytes());
-            answers.insert(path.to_owned(), owners);
+        let found = match contents::owners(&mut text, paths, limit) {
+            Ok(found) => found,
+            Err(source) => {
+                // Damage of the cache is no fault of the archive.
+                text.prove()?;
+                let (repo, suite, path) = (list.repo.clone(), list.suite.clone(), list.path().to_owned());
+                return Err(Error::Contents { repo, suite, path, source });
+            }
+        };
+        text.finish()?;
+        for (path, owners) in &found {
+            let answer: String = std::iter::once(ANSWER.to_owned()).chain(owners.iter().map(|owner| format!("{owner}\n"))).collect();
+            // A cache that cannot be written costs time, nothing else.
+            let _unused = cache.keep_derived(Derived::Owners, &answer_name(list, path), answer.as_bytes());
         }
-        Ok(answers)
+        Ok(found.into_iter().map(|(path, owners)| (path.to_owned(), owners)).collect())
     }
 }
 
-/// The first line of a remembered answer; another format has another.
-const ANSWER: &str = "pintree owners 1";
+/// The first line of a kept answer; another format has another.
+const ANSWER: &str = "pintree owners 2\n";
 
-/// Where the packages that a file list gives for a path are remembered.
-fn answer_path(cache: &Path, list: &Contents, path: &str) -> PathBuf {
-    let digest = Sha256::of(format!("{}\n{path}\n", list.identity()).as_bytes());
-    cache.join("owners").join(digest.to_hex())
+/// Under which name the packages that a file list gives for a path are kept.
+fn answer_name(list: &Contents, path: &str) -> String {
+    Sha256::of(format!("{}\n{path}\n", list.identity()).as_bytes()).to_hex()
 }
 
-fn read_answer(file: &Path, path: &str) -> Option<BTreeSet<String>> {
-    let text = std::fs::read_to_string(file).ok()?;
-    let owners = text.strip_prefix(ANSWER)?.strip_prefix('\n')?.strip_prefix(path)?.strip_prefix('\n')?;
-    Some(owners.lines().map(str::to_owned).collect())
-}
-
-/// The parsed form of an index: from the cache if it is there and sound, else from the file.
+/// The parsed form of an index.
 fn load(session: &mut Session<'_>, file: &IndexFile) -> Result<Index, Error> {
-    let stored = stored_path(&session.cache, file.identity());
-    if let Ok(bytes) = std::fs::read(&stored) {
-        match Index::from_bytes(&bytes) {
-            Ok(index) => return Ok(index),
-            Err(error) => session.talk.detail("Reparsing", &format!("`{}`: {error}", stored.display())),
-        }
-    }
-    let cache = Cache::new(&session.cache);
-    let mut text = file.open(&cache)?;
-    let limits = Limits { bytes: file.plain.map_or(UNPACKED_LIMIT, |plain| plain.size), ..Limits::default() };
-    let index = match Index::parse(&mut text, &limits) {
-        Ok(index) => index,
-        Err(source) => {
-            text.prove()?;
-            return Err(Error::Index { repo: file.repo.clone(), suite: file.suite.clone(), source });
-        }
-    };
-    text.finish()?;
+    let index = file.read(&Cache::new(&session.cache))?;
     for skipped in index.skipped() {
         session.talk.detail(
             "Skipped",
             &format!("`{}` suite `{}`: line {}: `{}`: {}", file.repo, file.suite, skipped.line, skipped.package, skipped.reason),
         );
     }
-    store(session, &stored, &index.to_bytes());
     Ok(index)
-}
-
-fn stored_path(cache: &Path, digest: Sha256) -> PathBuf {
-    cache.join("parsed").join(digest.to_hex())
-}
-
-/// Remembers a parsed index. A cache that cannot be written costs time, nothing else.
-fn store(session: &mut Session<'_>, path: &Path, bytes: &[u8]) {
-    let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-    if let Err(error) = made.and_then(|()| write_atomic(path, bytes)) {
-        session.talk.warn(&format!("cannot write `{}`: {error}", path.display()));
-    }
 }

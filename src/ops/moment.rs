@@ -4,9 +4,9 @@ use super::git::Git;
 use super::{Error, Session, network, steering};
 use crate::manifest::{Manifest, Repo};
 use crate::pkg::{RepoSteering, SnapshotTemplate};
-use crate::repo::{self, KeyRing, Mirrors, Url};
+use crate::repo::{self, KeyRing, Mirrors, Seen, Url};
 use jiff::Timestamp;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Which state of the repositories is read.
@@ -40,6 +40,8 @@ pub fn sources(session: &mut Session<'_>, manifest: &Manifest, moment: Moment) -
             bases: vec![],
             keys: KeyRing::load(&steering::key_sources(&session.project, &described.keys)).map_err(repo::Error::from)?,
             at: None,
+            expected: described.expected.clone(),
+            recorded: seen(session, &manifest.name, name),
         };
         let template = template(&mirrors, described);
         let base = |at| snapshot_base(template, at);
@@ -126,6 +128,18 @@ fn rows(session: &Session<'_>, manifest: &str, repo: &str) -> Vec<serde_json::Va
 /// Whether a suite's packages need not age.
 pub fn is_fresh(steering: &RepoSteering, suite: &str) -> bool {
     steering.is_security() || RepoSteering::is_security_suite(suite)
+}
+
+/// The dates of a repository's suites when the lockfile was last made here; those of past states say nothing of today's.
+fn seen(session: &Session<'_>, manifest: &str, repo: &str) -> BTreeMap<String, Seen> {
+    let path = session.project.indexes_record(manifest);
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap_or_default();
+    let of = |row: &serde_json::Value| {
+        let text = |key: &str| row[key].as_str().map(str::to_owned);
+        Some((text("suite")?, Seen { url: text("url")?, date: text("date")?.parse().ok()?, path: path.clone() }))
+    };
+    rows.iter().filter(|row| row["repo"] == repo && row["at"].is_null()).filter_map(of).collect()
 }
 
 /// So long ago, at a full hour: runs of one hour read one state, which snapshot archives may keep at hand.

@@ -5,6 +5,7 @@
 mod age;
 mod architecture;
 mod digest;
+mod expected;
 mod glob;
 mod limit;
 mod multi_arch;
@@ -20,6 +21,7 @@ pub mod version;
 pub use age::parse_age;
 pub use architecture::Architecture;
 pub use digest::{ParseDigestError, Sha256};
+pub use expected::{Expected, MaxAge};
 pub use glob::{Glob, ParseGlobError};
 pub use limit::{Limit, LimitUnit, Limits, parse_limits, render_limits};
 pub use multi_arch::MultiArch;

@@ -1,6 +1,7 @@
 //! What was fetched before: index files under their digest, and what each suite's `Release` said last.
 //!
-//! `index/DIGEST.SUFFIX` are index files, verified before they got that name. `release/NAME.json` is one suite's last
+//! `index/DIGEST.SUFFIX` are index files, verified before they got that name and again whenever they are read.
+//! `release/NAME.json` is one suite's last
 //! good `Release` with its signature and the server's validators; also the memory that rollbacks and renamings are
 //! judged by. Every file is replaced in one step, so runs may be killed and may run side by side.
 
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{Error, suffix};
 use crate::index::Compression;
 use crate::pkg::Sha256;
-use crate::util::fs::write_atomic;
+use crate::util::fs::write_durable;
 
 /// The number of the memory's format; files of another one count as not there.
 const FORMAT: u32 = 1;
@@ -87,8 +88,7 @@ impl Cache {
 
     /// The file of an index, if it is here with that size.
     ///
-    /// The name was only given to verified contents that had reached the disk, or that are proven again when they are
-    /// read; so the size is all that is looked at.
+    /// Others may write to a cache as well, so the name proves nothing: whoever reads the file hashes it.
     pub(super) fn index(&self, sha256: Sha256, compression: Compression, size: u64) -> Option<PathBuf> {
         let path = self.index_path(sha256, compression);
         std::fs::metadata(&path).is_ok_and(|metadata| metadata.is_file() && metadata.len() == size).then_some(path)
@@ -103,9 +103,15 @@ impl Cache {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let directory = self.directory.join("index");
         std::fs::create_dir_all(&directory).map_err(|source| Error::Io { action: "make", path: directory.clone(), source })?;
-        let path = directory.join(format!(".draft-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
-        let file = File::options().create(true).truncate(true).write(true).read(true).open(&path);
-        Ok(Draft { file: file.map_err(|source| Error::Io { action: "make", path: path.clone(), source })?, path })
+        loop {
+            let path = directory.join(format!(".draft-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
+            // What stands under that name, a link maybe, is somebody else's.
+            match File::options().create_new(true).write(true).read(true).open(&path) {
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(source) => return Err(Error::Io { action: "make", path, source }),
+                Ok(file) => return Ok(Draft { file, path }),
+            }
+        }
     }
 
     /// Gives verified contents their name.
@@ -153,7 +159,7 @@ impl Cache {
         let bytes = serde_json::to_vec(&memory).expect("a value of strings and numbers has a JSON form");
         let write = |source| Error::Io { action: "write", path: path.to_owned(), source };
         path.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(write)?;
-        write_atomic(path, &bytes).map_err(write)
+        write_durable(path, &bytes).map_err(write)
     }
 
     /// Removes index files that nothing has read or written for `age`, what was made of them, and what killed runs left
@@ -249,6 +255,23 @@ mod tests {
         assert!(cache.index(digest, Compression::Xz, 6).is_none());
         drop(cache.draft().unwrap());
         assert_eq!(std::fs::read_dir(dir.path().join("index")).unwrap().count(), 1);
+    }
+
+    /// Somebody who may write to the cache cannot have another file written through it.
+    #[test]
+    fn drafts_follow_no_planted_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::new(dir.path());
+        let first = cache.draft().unwrap();
+        let number: u64 = first.path.to_str().unwrap().rsplit('-').next().unwrap().parse().unwrap();
+        let victim = dir.path().join("victim");
+        std::fs::write(&victim, "mine").unwrap();
+        for next in number + 1..number + 200 {
+            let name = format!(".draft-{}-{next}", std::process::id());
+            std::os::unix::fs::symlink(&victim, dir.path().join("index").join(name)).unwrap();
+        }
+        cache.draft().unwrap().file.write_all(b"theirs").unwrap();
+        assert_eq!(std::fs::read(&victim).unwrap(), b"mine");
     }
 
     #[test]

@@ -1,19 +1,21 @@
 //! A Debian suite's lists of files by path (`Contents-ARCH`), verified.
 //!
 //! They are large and seldom needed, so [`update`](super::update) leaves them alone; who is asked for a path brings them
-//! with [`Contents::fetch`]. Current Debian has them per component, Ubuntu and older releases per suite.
+//! with [`Contents::open`]. Current Debian has them per component, Ubuntu and older releases per suite.
 
+use std::fs::File;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use super::address::join;
 use super::cache::Cache;
 use super::deb::Source;
 use super::download::{HashedFile, fetch_verified};
+use super::text::VerifiedText;
 use super::transport::Client;
+use super::vouch::Vouched;
 use super::{COMPRESSIONS, Error, ErrorKind, suffix};
 use crate::index::Compression;
-use crate::index::release::{Release, ReleaseFile};
+use crate::index::release::ReleaseFile;
 use crate::pkg::{Architecture, Sha256};
 
 /// The largest list that is fetched; Debian's largest has 34 MB.
@@ -37,7 +39,8 @@ pub struct Contents {
 
 impl Contents {
     /// The lists that a suite has for an architecture, with those of `Architecture: all` packages; often none.
-    pub fn of_suite(source: &Source, suite: &str, release: &Arc<Release>, architecture: &Architecture) -> Vec<Self> {
+    pub fn of_suite(source: &Source, suite: &str, vouched: &Vouched, architecture: &Architecture) -> Vec<Self> {
+        let release = vouched.release();
         let list = |stem: String| {
             let form = |compression| Some((compression, release.file(&format!("{stem}{}", suffix(compression)))?));
             let forms: Vec<(Compression, ReleaseFile)> = COMPRESSIONS.into_iter().filter_map(form).collect();
@@ -67,17 +70,23 @@ impl Contents {
         &self.stem
     }
 
-    /// Brings the list into the cache, if it is not there; gives the verified file.
-    pub fn fetch(&self, client: &Client, cache: &Cache, source: &Source) -> Result<(PathBuf, Compression), Error> {
+    /// Opens the list; brings it into the cache first, if it is not there.
+    pub fn open<'a>(&self, client: &Client, cache: &'a Cache, source: &Source) -> Result<VerifiedText<'a>, Error> {
+        let (path, compression, sha256) = self.fetch(client, cache, source)?;
+        let file = File::open(&path).map_err(|source| Error::Io { action: "open", path: path.clone(), source })?;
+        VerifiedText::packed(cache, path, file, compression, sha256)
+    }
+
+    fn fetch(&self, client: &Client, cache: &Cache, source: &Source) -> Result<(PathBuf, Compression, Sha256), Error> {
         for &(compression, ReleaseFile { size, sha256 }) in &self.forms {
             if let Some(path) = cache.index(sha256, compression, size) {
-                return Ok((path, compression));
+                return Ok((path, compression, sha256));
             }
         }
         let mut failures = Vec::new();
         for &(compression, file) in &self.forms {
             if let Some(path) = self.fetch_form(client, cache, source, compression, file, &mut failures)? {
-                return Ok((path, compression));
+                return Ok((path, compression, file.sha256));
             }
             // Servers do not have every form that they list; but another form of wrong contents is not better.
             if failures.iter().any(|error| error.kind() != ErrorKind::Missing) {

@@ -5,6 +5,7 @@
 //! not fetched again, so an unchanged suite costs one conditional request. What a run got is remembered only when all
 //! of it was good.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,12 +16,14 @@ use super::address::{join, shown};
 use super::cache::{Cache, Loose, Memory};
 use super::download::{HashedFile, fetch_unknown, fetch_verified};
 use super::keys::KeyRing;
+use super::seen::Seen;
 use super::suite::{State, Suite};
 use super::transport::{Client, Validators};
+use super::vouch::{Unproven, Vouched};
 use super::{COMPRESSIONS, Error, ErrorKind, Warning, openpgp, parallel, suffix};
 use crate::index::Compression;
 use crate::index::release::{Release, ReleaseFile};
-use crate::pkg::{Architecture, RepoSteering, Sha256, Trust};
+use crate::pkg::{Architecture, Expected, RepoSteering, Sha256, Trust};
 
 /// The largest index that is fetched; Debian's largest is below 60 MB unpacked.
 const MAX_INDEX: u64 = 2 << 30;
@@ -41,9 +44,13 @@ pub struct Source {
     /// The moment of the state that lies at the bases, where they are a snapshot's: dates are judged by it, and nothing of
     /// it is remembered for later runs.
     pub at: Option<Timestamp>,
+    /// What is expected of a suite besides its name, by suite.
+    pub expected: BTreeMap<String, Expected>,
+    /// When a suite's `Release` was dated that the lockfile was last made from, by suite.
+    pub recorded: BTreeMap<String, Seen>,
 }
 
-/// One verified index file in the cache.
+/// One index file in the cache that a suite's [`Vouched`] lists; only [`update`] makes one.
 #[derive(Clone, Debug)]
 pub struct IndexFile {
     /// The manifest's name of the repository.
@@ -54,18 +61,44 @@ pub struct IndexFile {
     pub component: Option<String>,
     /// The architecture; `None` in a flat repository, whose index has them all.
     pub architecture: Option<Architecture>,
-    /// Where the file lies.
-    pub path: PathBuf,
-    /// How it is compressed.
-    pub compression: Compression,
-    /// The digest of the file as it lies there.
-    pub sha256: Sha256,
-    /// Size and digest when unpacked, where the `Release` says so.
-    pub plain: Option<ReleaseFile>,
     /// The moment of the state that it is from; `None` for what there is now.
     pub at: Option<Timestamp>,
-    /// The `Release` that vouches for it; an empty one where there is none.
-    pub release: Arc<Release>,
+    /// Where the file lies.
+    pub(super) path: PathBuf,
+    /// How it is compressed.
+    pub(super) compression: Compression,
+    /// The digest of the file as it lies there.
+    pub(super) sha256: Sha256,
+    vouched: Arc<Vouched>,
+    /// Its path below the suite's directory, without suffix.
+    stem: String,
+}
+
+impl IndexFile {
+    /// Where the file lies.
+    pub fn path(&self) -> &std::path::Path {
+        &self.path
+    }
+
+    /// How it is compressed.
+    pub fn compression(&self) -> Compression {
+        self.compression
+    }
+
+    /// The `Release` that vouches for it.
+    pub fn vouched(&self) -> &Arc<Vouched> {
+        &self.vouched
+    }
+
+    /// What the `Release` says; an empty one where there is none.
+    pub fn release(&self) -> &Release {
+        self.vouched.release()
+    }
+
+    /// Size and digest when unpacked, where the `Release` says so.
+    pub(super) fn plain(&self) -> Option<ReleaseFile> {
+        self.release().file(&self.stem)
+    }
 }
 
 /// What identifies the state of a suite that was used; for records, not for lockfiles.
@@ -122,6 +155,8 @@ pub fn update(client: &Client, cache: &Cache, sources: &[Source], architectures:
     let mut jobs = Vec::new();
     for (suite, state) in suites.iter().zip(&states) {
         loaded.warnings.extend(state.warnings.iter().cloned());
+        // What says that the whole suite may be an old state comes before anything about its parts.
+        loaded.warnings.sort_by_key(|warning| !warning.is_of_freshness());
         jobs.extend(suite.wanted(state, architectures, &mut loaded.warnings)?.into_iter().map(|wanted| (suite, state, wanted)));
     }
     let fetched = parallel::map(&jobs, PARALLEL, |(suite, state, wanted)| suite.index(state, wanted));
@@ -141,9 +176,9 @@ pub fn update(client: &Client, cache: &Cache, sources: &[Source], architectures:
             path: file.path,
             compression: file.compression,
             sha256: file.sha256,
-            plain: state.release.file(&wanted.stem),
             at: suite.source.at,
-            release: Arc::clone(&state.release),
+            vouched: Arc::clone(&state.vouched),
+            stem: wanted.stem.clone(),
         });
     }
     for ((suite, state), memory) in suites.iter().zip(&states).zip(memories) {
@@ -154,9 +189,9 @@ pub fn update(client: &Client, cache: &Cache, sources: &[Source], architectures:
             repo: suite.source.name.clone(),
             suite: suite.name.clone(),
             url: shown(&state.directory),
-            date: state.release.date,
-            sha256: state.sha256,
-            signers: state.signers.clone(),
+            date: state.vouched.release().date,
+            sha256: state.vouched.sha256(),
+            signers: state.vouched.signers().to_vec(),
             at: suite.source.at,
         });
     }
@@ -183,7 +218,7 @@ impl Suite<'_> {
         if self.is_flat() {
             return Ok(vec![Wanted { component: None, architecture: None, stem: "Packages".to_owned() }]);
         }
-        let release = &*state.release;
+        let release = state.vouched.release();
         let has = |architecture: &Architecture| {
             release.architectures.is_empty() || release.architectures.iter().any(|name| name == architecture.deb_name())
         };
@@ -228,11 +263,11 @@ impl Suite<'_> {
 
     /// Brings one index into the cache.
     fn index(&self, state: &State, wanted: &Wanted) -> Result<(Kept, Option<Loose>, Vec<Warning>), Error> {
-        if state.sha256.is_none() {
-            let (kept, loose) = self.loose_index(state, wanted)?;
+        if let Some(word) = state.vouched.without_release() {
+            let (kept, loose) = self.loose_index(state, wanted, word)?;
             return Ok((kept, Some(loose), Vec::new()));
         }
-        let listed: Vec<(Compression, ReleaseFile)> = listed(&state.release, &wanted.stem).collect();
+        let listed: Vec<(Compression, ReleaseFile)> = listed(state.vouched.release(), &wanted.stem).collect();
         if listed.is_empty() {
             return Err(Error::NoIndex { url: shown(&join(&state.directory, "Release")), path: wanted.stem.clone() });
         }
@@ -283,7 +318,7 @@ impl Suite<'_> {
         for base in std::iter::once(&state.base).chain(others) {
             let directory = self.directory(base);
             let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
-            let by_hash = state.release.acquire_by_hash.then(|| join(&directory, &format!("{parent}/by-hash/SHA256/{sha256}")));
+            let by_hash = state.vouched.release().acquire_by_hash.then(|| join(&directory, &format!("{parent}/by-hash/SHA256/{sha256}")));
             let mut worst: Option<Error> = None;
             for url in by_hash.into_iter().chain([join(&directory, path)]) {
                 match fetch_verified(self.client, &url, size, sha256, &mut HashedFile::new(&draft.file)) {
@@ -299,8 +334,8 @@ impl Suite<'_> {
         Ok(None)
     }
 
-    /// Gets an index of a repository without `Release`.
-    fn loose_index(&self, state: &State, wanted: &Wanted) -> Result<(Kept, Loose), Error> {
+    /// Gets an index of a repository without `Release`, which only the user's word allows.
+    fn loose_index(&self, state: &State, wanted: &Wanted, _word: Unproven) -> Result<(Kept, Loose), Error> {
         let before = state.memory.loose.get(&wanted.stem).and_then(|loose| {
             let compression = COMPRESSIONS.into_iter().find(|compression| suffix(*compression) == loose.suffix)?;
             let sha256 = loose.sha256.parse().ok()?;

@@ -119,6 +119,16 @@ pub enum Error {
         /// What it is.
         actual: Sha256,
     },
+    /// A verified package index cannot be read.
+    #[error("cannot read the index of repository `{repo}`, suite `{suite}`")]
+    Index {
+        /// The manifest's name of the repository.
+        repo: String,
+        /// The suite.
+        suite: String,
+        /// What is wrong with it.
+        source: crate::index::packages::Error,
+    },
     /// A file of the cache is not what it was when it was stored.
     #[error("`{}` is damaged; it was removed", .path.display())]
     Damaged {
@@ -186,6 +196,28 @@ pub enum Error {
         seen: Timestamp,
         /// Where that is remembered.
         memory: PathBuf,
+    },
+    /// The `Release` file has no date that can be read, and one with a date was seen before.
+    #[error("`{url}` has {}; one dated {seen} was seen before", date_word(.value.as_deref()))]
+    Undated {
+        /// The file.
+        url: String,
+        /// Its `Date`, if it has one.
+        value: Option<String>,
+        /// The newest `Date` seen.
+        seen: Timestamp,
+        /// Where that is remembered.
+        memory: PathBuf,
+    },
+    /// The `Release` file is older than the manifest allows.
+    #[error("{}", super::warning::too_old(.url, *.age, *.allowed))]
+    TooOld {
+        /// The file.
+        url: String,
+        /// Its age in days; none if it has no date.
+        age: Option<u64>,
+        /// How old it may be.
+        allowed: std::time::Duration,
     },
     /// The `Release` file gives itself another name than it did before.
     #[error("`{url}` changed its `{field}` from `{before}` to `{after}`")]
@@ -374,6 +406,9 @@ impl Error {
             | Self::Expired { .. }
             | Self::Future { .. }
             | Self::Rollback { .. }
+            | Self::Undated { .. }
+            | Self::TooOld { .. }
+            | Self::Index { .. }
             | Self::Changed { .. }
             | Self::Misnamed { .. }
             | Self::NoIndex { .. } => ErrorKind::Integrity,
@@ -405,10 +440,20 @@ impl Error {
             Self::Rollback { memory, .. } => {
                 Some(format!("use a mirror that is up to date; if the archive really went back, delete `{}`", memory.display()))
             }
+            Self::Undated { memory, .. } => Some(format!(
+                "use another mirror (`--mirror`); if the archive really stopped dating its files, delete `{}`",
+                memory.display()
+            )),
+            Self::TooOld { .. } => {
+                Some("use a mirror that is up to date (`--mirror`); if the archive really stands still, raise `max-age`".to_owned())
+            }
             Self::Changed { memory, .. } => {
                 Some(format!("look at what the archive announced; to accept the change, delete `{}`", memory.display()))
             }
-            Self::Misnamed { suite, codename, .. } => Some(format!("name the suite `{codename}` or `{suite}` in the manifest")),
+            Self::Misnamed { suite, codename, .. } => {
+                let name = if codename.is_empty() { suite } else { codename };
+                Some(format!("if this is the repository that you mean, write `suite-name = \"{name}\"` beside its `suites`"))
+            }
             Self::Unsigned { .. } => Some("if nothing else is to be had, write `trust = \"none\"` in the manifest".to_owned()),
             Self::NoKey { .. } => Some("write `key = \"builtin:debian-bookworm\"` or `key = \"FILE\"` in the manifest".to_owned()),
             Self::Signature { source: openpgp::Error::Refused { .. }, .. } => {
@@ -471,6 +516,7 @@ fn credentials_word(status: u16) -> &'static str {
     match status {
         401 => " (credentials are missing or wrong)",
         403 => " (access is forbidden)",
+        304 => " (not modified) to a request without a condition",
         407 => " (the proxy wants credentials)",
         _ => "",
     }
@@ -479,6 +525,10 @@ fn credentials_word(status: u16) -> &'static str {
 /// A moment that may be outside of what people or formats think of.
 fn clock(now: Timestamp) -> String {
     if now == Timestamp::MAX { "after the year 9999".to_owned() } else { now.strftime("%Y-%m-%d").to_string() }
+}
+
+fn date_word(value: Option<&str>) -> String {
+    value.map_or_else(|| "no `Date`".to_owned(), |value| format!("the unreadable `Date` `{value}`"))
 }
 
 fn prefix(yes: bool) -> &'static str {

@@ -126,13 +126,23 @@ fn join(reasons: &[Reason]) -> String {
     reasons.iter().map(Reason::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// Verified text.
+/// Verified text. Only a good signature by an accepted key makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signed {
+    text: String,
+    signers: Vec<String>,
+}
+
+impl Signed {
     /// What the signature covers, and nothing else.
-    pub text: String,
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Fingerprints of the accepted primary keys that signed it, sorted.
-    pub signers: Vec<String>,
+    pub fn signers(&self) -> &[String] {
+        &self.signers
+    }
 }
 
 /// Refuses a clock that cannot be right, before the library is asked: times of OpenPGP go from 1970 to 2106, and the library
@@ -408,9 +418,9 @@ mod tests {
             let now = "2026-11-22T00:00:00Z".parse().unwrap();
             let bytes = std::fs::read(path).unwrap();
             let signed = verify_cleartext(&bytes, &ring, now).unwrap();
-            assert!(signed.text.starts_with("Origin: Debian\n"));
-            assert!(!signed.signers.is_empty());
-            assert_eq!(unverified_text(&bytes).unwrap(), signed.text);
+            assert!(signed.text().starts_with("Origin: Debian\n"));
+            assert!(!signed.signers().is_empty());
+            assert_eq!(unverified_text(&bytes).unwrap(), signed.text());
         }
     }
 }

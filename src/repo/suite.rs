@@ -9,10 +9,12 @@ use reqwest::Url;
 use super::address::{join, shown};
 use super::cache::{Cache, Memory, Raw};
 use super::deb::Source;
+use super::seen::Seen;
 use super::transport::{Answer, Client, Limit, Validators};
+use super::vouch::Vouched;
 use super::{Error, ErrorKind, Warning, openpgp};
 use crate::index::release::{self, Release};
-use crate::pkg::{Sha256, Trust};
+use crate::pkg::{Expected, Trust};
 
 /// How far a `Release` may be dated ahead of our clock, in seconds.
 const FUTURE: i64 = 3600;
@@ -26,18 +28,29 @@ pub(super) struct Suite<'a> {
     pub now: Timestamp,
 }
 
-/// A suite's verified `Release`, and where it came from.
+/// A suite's `Release` that is vouched for, and where it came from.
 pub(super) struct State {
     pub base: Url,
     pub directory: Url,
-    pub release: Arc<Release>,
-    /// `None` where there is no `Release`.
-    pub sha256: Option<Sha256>,
-    pub signers: Vec<String>,
+    pub vouched: Arc<Vouched>,
     pub memory: Memory,
     pub memory_path: PathBuf,
     pub warnings: Vec<Warning>,
 }
+
+/// How a `Release` that nothing is wrong with compares with what was seen of the suite elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Age {
+    /// Its date cannot be compared.
+    Undated,
+    /// A newer one was seen.
+    Older(Timestamp),
+    /// It is the newest seen.
+    Newest,
+}
+
+/// What was fetched of a `Release`: the files as they are now, and what to ask with next time.
+type FetchedRelease = (Option<Raw>, Validators);
 
 impl Suite<'_> {
     pub(super) fn is_flat(&self) -> bool {
@@ -48,27 +61,60 @@ impl Suite<'_> {
         if self.is_flat() { join(base, self.name) } else { join(base, &format!("dists/{}", self.name)) }
     }
 
-    fn trusts_anybody(&self) -> bool {
-        self.source.steering.trust == Trust::None
+    /// What the manifest expects of the suite besides its name.
+    fn expected(&self) -> Expected {
+        self.source.expected.get(self.name).cloned().unwrap_or_default()
     }
 
     /// Gets the `Release` from the first address that has a good one.
+    ///
+    /// One that is older than what another address or an earlier run gave, or whose date nobody can read, is used only if no
+    /// address has a better one.
     pub(super) fn state(&self) -> Result<State, Error> {
+        let seen = self.seen();
         let mut failures = Vec::new();
+        let mut doubtful: Option<(Age, State)> = None;
         for base in &self.source.bases {
-            match self.state_at(base) {
-                Ok(mut state) => {
-                    state.warnings.extend(failures.iter().map(Warning::skipped));
-                    return Ok(state);
+            match self.state_at(base, seen.as_ref()) {
+                Ok((Age::Newest, state)) => {
+                    let others = doubtful.into_iter().flat_map(|(_, other)| other.warnings);
+                    return Ok(self.settled(state, others.collect(), &failures));
                 }
+                Ok((age, state)) => match &doubtful {
+                    Some((best, _)) if *best >= age => {}
+                    _ => doubtful = Some((age, state)),
+                },
                 Err(error) if matches!(error.kind(), ErrorKind::Io | ErrorKind::Usage) => return Err(error),
                 Err(error) => failures.push(error),
             }
         }
-        Err(Error::gather(&format!("{}/Release", self.name), failures))
+        match doubtful {
+            Some((_, state)) => Ok(self.settled(state, Vec::new(), &failures)),
+            None => Err(Error::gather(&format!("{}/Release", self.name), failures)),
+        }
     }
 
-    fn state_at(&self, base: &Url) -> Result<State, Error> {
+    fn settled(&self, mut state: State, others: Vec<Warning>, failures: &[Error]) -> State {
+        state.warnings.splice(0..0, others);
+        state.warnings.extend(failures.iter().map(Warning::skipped));
+        state
+    }
+
+    /// The newest date of the suite that an earlier run saw, at whatever address, and where that is remembered.
+    fn seen(&self) -> Option<Seen> {
+        if self.source.at.is_some() {
+            return None;
+        }
+        let trust = self.source.steering.trust.as_str();
+        let memories = self.source.bases.iter().filter_map(|base| {
+            let path = self.cache.memory_path(&shown(&self.directory(base)), trust);
+            let date = Timestamp::from_second(self.cache.memory(&path)?.date?).ok()?;
+            Some(Seen { url: shown(&self.directory(base)), date, path })
+        });
+        memories.chain(self.source.recorded.get(self.name).cloned()).max_by_key(|seen| seen.date)
+    }
+
+    fn state_at(&self, base: &Url, seen: Option<&Seen>) -> Result<(Age, State), Error> {
         let directory = self.directory(base);
         let memory_path = self.cache.memory_path(&shown(&directory), self.source.steering.trust.as_str());
         let before = if self.source.at.is_none() { self.cache.memory(&memory_path) } else { None };
@@ -82,110 +128,90 @@ impl Suite<'_> {
         } else {
             self.fetch_release(&directory, before.as_ref())?
         };
+        let url = shown(&join(&directory, if matches!(raw, Some(Raw::Inline(_))) { "InRelease" } else { "Release" }));
+        let vouched = Vouched::judge(raw.as_ref(), self.source, &url, self.now)?;
         let mut warnings = Vec::new();
-        let mut state = State {
-            base: base.clone(),
-            release: Arc::new(Release::default()),
-            sha256: None,
-            signers: Vec::new(),
-            memory: Memory {
-                url: shown(&directory),
-                etag: validators.etag,
-                last_modified: validators.last_modified,
-                loose: before.as_ref().map(|before| before.loose.clone()).unwrap_or_default(),
-                ..Memory::default()
-            },
-            memory_path,
-            warnings: Vec::new(),
-            directory,
-        };
-        if self.trusts_anybody() {
+        let mut age = Age::Newest;
+        if self.source.steering.trust == Trust::None {
             warnings.push(Warning::Untrusted { repo: self.source.name.clone(), suite: self.name.clone() });
         }
-        if let Some(raw) = &raw {
-            let url = shown(&join(&state.directory, if matches!(raw, Raw::Inline(_)) { "InRelease" } else { "Release" }));
-            let (text, signers) = self.verify(raw, &url)?;
-            let release = Release::parse(&text).map_err(|source| Error::Release { url: url.clone(), source })?;
-            self.check_time(&release, &url, from_cache, &mut warnings)?;
-            self.check_names(&release, &url)?;
+        let release = vouched.release();
+        if vouched.sha256().is_some() {
+            self.check_time(release, &url, from_cache, &mut warnings)?;
+            self.check_names(release, &url, &mut warnings)?;
             if let Some(before) = &before {
-                compare(&release, before, &url, &state.memory_path, &mut warnings)?;
+                compare(release, before, &url, &memory_path, &mut warnings)?;
             }
-            state.sha256 = Some(Sha256::of(text.as_bytes()));
-            state.signers = signers;
-            state.memory.date = release.date.map(Timestamp::as_second);
-            state.memory.origin.clone_from(&release.origin);
-            state.memory.label.clone_from(&release.label);
-            state.memory.suite.clone_from(&release.suite);
-            state.memory.codename.clone_from(&release.codename);
-            state.release = Arc::new(release);
+            age = self.check_age(release, &url, &shown(&directory), seen, &mut warnings)?;
         }
-        state.memory.raw = raw;
-        state.warnings = warnings;
-        Ok(state)
+        let memory = Memory {
+            url: shown(&directory),
+            // What never was dated does not forget that there was a date.
+            date: release.date.map(Timestamp::as_second).or(before.as_ref().and_then(|before| before.date)),
+            origin: release.origin.clone(),
+            label: release.label.clone(),
+            suite: release.suite.clone(),
+            codename: release.codename.clone(),
+            etag: validators.etag,
+            last_modified: validators.last_modified,
+            loose: before.map(|before| before.loose).unwrap_or_default(),
+            raw,
+            ..Memory::default()
+        };
+        let state = State { base: base.clone(), vouched: Arc::new(vouched), memory, memory_path, warnings, directory };
+        Ok((age, state))
     }
 
-    /// Gets what there is of `InRelease`, `Release` and `Release.gpg`; only a repository trusted without proof may have none.
-    fn fetch_release(&self, directory: &Url, before: Option<&Memory>) -> Result<(Option<Raw>, Validators), Error> {
-        let limit = Limit::AtMost(release::MAX_SIZE as u64);
-        let (old, old_validators) = before.map_or((None, Validators::default()), |before| {
-            let validators = Validators { etag: before.etag.clone(), last_modified: before.last_modified.clone() };
-            (before.raw.as_ref(), validators)
-        });
-        let none = Validators::default();
+    /// Gets what there is of `InRelease`, `Release` and `Release.gpg`: nothing at all, a text, or a text with its signature.
+    ///
+    /// Whether that is enough is for [`Vouched::judge`] to say. A server can say that a file has not changed only where it was
+    /// asked with the validators of that very file, which then is what was remembered.
+    fn fetch_release(&self, directory: &Url, before: Option<&Memory>) -> Result<FetchedRelease, Error> {
         let mut body = Vec::new();
+        let limit = Limit::AtMost(release::MAX_SIZE as u64);
+        let known = |inline: bool| before.and_then(|before| Known::of(before, inline));
 
         let inline = join(directory, "InRelease");
-        let validators = if matches!(old, Some(Raw::Inline(_))) { &old_validators } else { &none };
-        match self.client.get_if_changed(&inline, limit, validators, &mut body) {
-            Ok(Answer::NotModified) => return Ok((old.cloned(), old_validators)),
-            Ok(Answer::Body { validators, .. }) => return Ok((Some(Raw::Inline(text(body, &inline)?)), validators)),
-            // Storage services answer 403 for what they do not have.
-            Err(Error::Missing { .. } | Error::Status { status: 403, .. }) => {}
-            Err(error) => return Err(error),
+        match self.get(&inline, limit, known(true), &mut body)? {
+            Got::Unchanged(known) => return Ok(known),
+            Got::Body(validators) => return Ok((Some(Raw::Inline(text(body, &inline)?)), validators)),
+            Got::Nothing(_) => {}
         }
 
         let plain = join(directory, "Release");
-        let validators = if matches!(old, Some(Raw::Detached { .. } | Raw::Unsigned(_))) { &old_validators } else { &none };
-        let unsigned = || Error::Unsigned { repo: self.source.name.clone(), url: shown(&plain) };
-        let (release, validators) = match self.client.get_if_changed(&plain, limit, validators, &mut body) {
-            Ok(Answer::NotModified) => return Ok((old.cloned(), old_validators)),
-            Ok(Answer::Body { validators, .. }) => (text(body, &plain)?, validators),
-            Err(Error::Missing { .. }) if self.trusts_anybody() => return Ok((None, none)),
-            Err(Error::Missing { .. }) if self.is_flat() => return Err(unsigned()),
-            Err(Error::Missing { url }) => {
+        let (release, validators) = match self.get(&plain, limit, known(false), &mut body)? {
+            Got::Unchanged(known) => return Ok(known),
+            Got::Body(validators) => (text(body, &plain)?, validators),
+            // A suite has a `Release` of its own; a directory of packages need not.
+            Got::Nothing(Error::Missing { url }) if !self.is_flat() && self.source.steering.trust != Trust::None => {
                 return Err(Error::NoSuite { repo: self.source.name.clone(), suite: self.name.clone(), url });
             }
-            Err(error) => return Err(error),
+            Got::Nothing(Error::Missing { .. }) => return Ok((None, Validators::default())),
+            Got::Nothing(error) => return Err(error),
         };
         let mut signature = Vec::new();
-        let limit = Limit::AtMost(openpgp::MAX_SIGNATURE as u64);
-        match self.client.get(&join(directory, "Release.gpg"), limit, &mut signature) {
+        match self.client.get(&join(directory, "Release.gpg"), Limit::AtMost(openpgp::MAX_SIGNATURE as u64), &mut signature) {
             Ok(_) => {
                 let signature = signature.iter().map(|byte| format!("{byte:02x}")).collect();
                 Ok((Some(Raw::Detached { text: release, signature }), validators))
             }
-            Err(Error::Missing { .. }) if self.trusts_anybody() => Ok((Some(Raw::Unsigned(release)), validators)),
-            Err(Error::Missing { .. }) => Err(unsigned()),
+            Err(Error::Missing { .. }) => Ok((Some(Raw::Unsigned(release)), validators)),
             Err(error) => Err(error),
         }
     }
 
-    /// The text that is signed, and by whom. Without proof asked for, a signature that can be judged must still be good.
-    fn verify(&self, raw: &Raw, url: &str) -> Result<(String, Vec<String>), Error> {
-        let signature = |source| Error::Signature { repo: self.source.name.clone(), url: url.to_owned(), source };
-        let keys = &self.source.keys;
-        let judge = !(self.trusts_anybody() && keys.is_empty());
-        let signed = match raw {
-            Raw::Inline(text) if judge => openpgp::verify_cleartext(text.as_bytes(), keys, self.now),
-            Raw::Inline(text) => return Ok((openpgp::unverified_text(text.as_bytes()).map_err(signature)?, Vec::new())),
-            Raw::Detached { text, signature } if judge => openpgp::verify_detached(text.as_bytes(), &from_hex(signature), keys, self.now),
-            Raw::Unsigned(_) if !self.trusts_anybody() => {
-                return Err(Error::Unsigned { repo: self.source.name.clone(), url: url.to_owned() });
-            }
-            Raw::Detached { text, .. } | Raw::Unsigned(text) => return Ok((text.clone(), Vec::new())),
-        };
-        signed.map(|signed| (signed.text, signed.signers)).map_err(signature)
+    /// Gets one file, or the word that it is what is known of it.
+    fn get(&self, url: &Url, limit: Limit, known: Option<Known>, body: &mut Vec<u8>) -> Result<Got, Error> {
+        let none = Validators::default();
+        match (self.client.get_if_changed(url, limit, known.as_ref().map_or(&none, |known| &known.validators), body), known) {
+            (Ok(Answer::Body { validators, .. }), _) => Ok(Got::Body(validators)),
+            (Ok(Answer::NotModified), Some(Known { raw, validators })) => Ok(Got::Unchanged((Some(raw), validators))),
+            // The client does not let this through; without something known it is no answer.
+            (Ok(Answer::NotModified), None) => Err(Error::Status { url: shown(url), status: 304 }),
+            // Storage services answer 403 for what they do not have.
+            (Err(error @ (Error::Missing { .. } | Error::Status { status: 403, .. })), _) => Ok(Got::Nothing(error)),
+            (Err(error), _) => Err(error),
+        }
     }
 
     fn check_time(&self, release: &Release, url: &str, from_cache: bool, warnings: &mut Vec<Warning>) -> Result<(), Error> {
@@ -204,13 +230,60 @@ impl Suite<'_> {
         }
     }
 
-    fn check_names(&self, release: &Release, url: &str) -> Result<(), Error> {
-        if self.is_flat() || release.is_called(self.name) {
+    /// Compares the date with what was seen elsewhere, and with the age that the manifest allows.
+    fn check_age(
+        &self,
+        release: &Release,
+        url: &str,
+        directory: &str,
+        seen: Option<&Seen>,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Age, Error> {
+        if let Some(limit) = self.expected().max_age {
+            let age = release.date.map(|date| self.now.duration_since(date));
+            if age.is_none_or(|age| age.as_secs() > i64::try_from(limit.age.as_secs()).unwrap_or(i64::MAX)) {
+                let days = |seconds: i64| u64::try_from(seconds / (24 * 60 * 60)).unwrap_or_default();
+                let (age, allowed) = (age.map(|age| days(age.as_secs())), limit.age);
+                if limit.is_error {
+                    return Err(Error::TooOld { url: url.to_owned(), age, allowed });
+                }
+                warnings.push(Warning::TooOld { url: url.to_owned(), age, allowed });
+            }
+        }
+        match (release.date, seen) {
+            (None, Some(seen)) => {
+                let (date, memory) = (seen.date, seen.path.clone());
+                Err(Error::Undated { url: url.to_owned(), value: release.unreadable_date.clone(), seen: date, memory })
+            }
+            (None, None) => {
+                if self.source.at.is_none() {
+                    warnings.push(Warning::Undated { url: url.to_owned(), value: release.unreadable_date.clone() });
+                }
+                Ok(Age::Undated)
+            }
+            (Some(date), Some(seen)) if date < seen.date => {
+                if seen.url == directory {
+                    return Err(Error::Rollback { url: url.to_owned(), date, seen: seen.date, memory: seen.path.clone() });
+                }
+                warnings.push(Warning::Older { url: url.to_owned(), date, other: seen.url.clone(), seen: seen.date });
+                Ok(Age::Older(date))
+            }
+            _ => Ok(Age::Newest),
+        }
+    }
+
+    fn check_names(&self, release: &Release, url: &str, warnings: &mut Vec<Warning>) -> Result<(), Error> {
+        let asked = self.expected().name.unwrap_or_else(|| self.name.clone());
+        if self.is_flat() || release.is_called(&asked) {
+            return Ok(());
+        }
+        if release.suite.is_none() && release.codename.is_none() {
+            warnings.push(Warning::Nameless { url: url.to_owned(), asked });
             return Ok(());
         }
         Err(Error::Misnamed {
             url: url.to_owned(),
-            asked: self.name.clone(),
+            asked,
             suite: release.suite.clone().unwrap_or_default(),
             codename: release.codename.clone().unwrap_or_default(),
         })
@@ -224,8 +297,26 @@ fn text(bytes: Vec<u8>, url: &Url) -> Result<String, Error> {
     })
 }
 
-fn from_hex(text: &str) -> Vec<u8> {
-    text.as_bytes().chunks(2).filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+/// A `Release` that was remembered with validators to ask the server by.
+struct Known {
+    raw: Raw,
+    validators: Validators,
+}
+
+impl Known {
+    /// What a memory knows of `InRelease`, or else of `Release`; nothing if it has no validators of it.
+    fn of(memory: &Memory, inline: bool) -> Option<Self> {
+        let raw = memory.raw.clone().filter(|raw| matches!(raw, Raw::Inline(_)) == inline)?;
+        let validators = Validators { etag: memory.etag.clone(), last_modified: memory.last_modified.clone() };
+        (validators != Validators::default()).then_some(Self { raw, validators })
+    }
+}
+
+/// What came of asking for one file.
+enum Got {
+    Body(Validators),
+    Unchanged(FetchedRelease),
+    Nothing(Error),
 }
 
 /// Compares a `Release` with what the same address gave before.
@@ -283,11 +374,5 @@ mod tests {
         ] {
             assert_eq!(has_aged(before, after), aged, "{before} {after}");
         }
-    }
-
-    #[test]
-    fn hexadecimal_comes_back() {
-        assert_eq!(from_hex("00ff10"), [0, 255, 16]);
-        assert!(from_hex("zz").is_empty());
     }
 }

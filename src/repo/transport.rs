@@ -185,7 +185,8 @@ impl Client {
 
     /// Gets a file into `sink`, unless the server says that it is the one `validators` came with.
     ///
-    /// The sink's contents are only meaningful when the answer is a body.
+    /// The sink's contents are only meaningful when the answer is a body. A server can say so only to one who asked: without
+    /// validators [`Answer::NotModified`] does not occur.
     pub fn get_if_changed(&self, url: &Url, limit: Limit, validators: &Validators, sink: &mut dyn Sink) -> Result<Answer, Error> {
         match url.scheme() {
             "file" => read_file(url, limit, sink),
@@ -323,13 +324,14 @@ impl Client {
             };
             put(header::IF_NONE_MATCH, &validators.etag);
             put(header::IF_MODIFIED_SINCE, &validators.last_modified);
+            let conditional = !headers.is_empty();
             if let Some(value) = &credential {
                 headers.insert(header::AUTHORIZATION, value.clone());
             }
             let response = client.get(current.clone()).headers(headers).send().map_err(|error| failure(url, error))?;
             let status = response.status();
             if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
-                return judge(url, response);
+                return judge(url, response, conditional);
             }
             let next = redirect_target(&current, response.headers())?;
             if !same_origin(&current, &next) {
@@ -402,11 +404,12 @@ fn redirect_target(from: &Url, headers: &HeaderMap) -> Result<Url, Error> {
     Ok(next)
 }
 
-/// Turns an answer that is not the file into a failure.
-fn judge(url: &Url, response: HttpResponse) -> Result<HttpResponse, Failure> {
+/// Turns an answer that is neither the file nor, to a conditional request, the word that it has not changed into a failure.
+fn judge(url: &Url, response: HttpResponse, conditional: bool) -> Result<HttpResponse, Failure> {
     let status = response.status();
     match status.as_u16() {
-        200 | 304 => Ok(response),
+        200 => Ok(response),
+        304 if conditional => Ok(response),
         404 | 410 => Err(Error::Missing { url: shown(url) }.into()),
         408 | 425 | 429 | 500..=599 => {
             let pause = response.headers().get(header::RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?, SystemTime::now()));

@@ -37,6 +37,40 @@ pub enum Warning {
         /// Its `Valid-Until`.
         until: String,
     },
+    /// A `Release` is older than the manifest allows.
+    TooOld {
+        /// The `Release` file.
+        url: String,
+        /// Its age in days; none if it has no date.
+        age: Option<u64>,
+        /// How old it may be.
+        allowed: std::time::Duration,
+    },
+    /// A `Release` is older than one of the same suite from another address.
+    Older {
+        /// The `Release` file.
+        url: String,
+        /// Its `Date`.
+        date: jiff::Timestamp,
+        /// The suite's directory at the other address.
+        other: String,
+        /// The newer `Date`.
+        seen: jiff::Timestamp,
+    },
+    /// A `Release` has no date that can be read, so nobody notices an old one.
+    Undated {
+        /// The `Release` file.
+        url: String,
+        /// Its `Date`, if it has one.
+        value: Option<String>,
+    },
+    /// A `Release` does not say of which suite it is.
+    Nameless {
+        /// The `Release` file.
+        url: String,
+        /// What was asked for.
+        asked: String,
+    },
     /// A repository is used without any signature.
     Untrusted {
         /// The manifest's name of the repository.
@@ -72,6 +106,17 @@ impl fmt::Display for Warning {
             }
             Self::SuiteMoved { url, before, after } => write!(f, "`{url}` is now `{after}`, was `{before}`"),
             Self::Outdated { url, until } => write!(f, "`{url}` in the cache was valid until {until}"),
+            Self::TooOld { url, age, allowed } => {
+                write!(f, "{}", too_old(url, *age, *allowed))
+            }
+            Self::Older { url, date, other, seen } => {
+                write!(f, "`{url}` is dated {date}, older than the {seen} of `{other}`; no address has a newer one")
+            }
+            Self::Undated { url, value: None } => write!(f, "`{url}` has no `Date`, so an outdated or replayed copy cannot be noticed"),
+            Self::Undated { url, value: Some(value) } => {
+                write!(f, "`{url}` has the unreadable `Date` `{value}`, so an outdated or replayed copy cannot be noticed")
+            }
+            Self::Nameless { url, asked } => write!(f, "`{url}` has neither `Suite` nor `Codename`; used as `{asked}`"),
             Self::Untrusted { repo, suite } => write!(f, "nothing vouches for suite `{suite}` of repository `{repo}` (`trust = \"none\"`)"),
             Self::OpenNetrc { path } => write!(f, "others can read the passwords in `{}`; run `chmod 600` on it", path.display()),
             Self::TokenName { variable } => {
@@ -82,7 +127,22 @@ impl fmt::Display for Warning {
     }
 }
 
+/// That a `Release` is older than allowed, in words.
+pub(super) fn too_old(url: &str, age: Option<u64>, allowed: std::time::Duration) -> String {
+    let hours = allowed.as_secs() / (60 * 60);
+    let allowed = if hours.is_multiple_of(24) { format!("{} days", hours / 24) } else { format!("{hours} hours") };
+    match age {
+        Some(days) => format!("`{url}` is {days} days old; `max-age` allows {allowed}"),
+        None => format!("`{url}` has no readable `Date`; `max-age` allows {allowed}"),
+    }
+}
+
 impl Warning {
+    /// Tells whether it says that a whole suite may be an old state.
+    pub(super) fn is_of_freshness(&self) -> bool {
+        matches!(self, Self::TooOld { .. } | Self::Older { .. } | Self::Undated { .. } | Self::Outdated { .. })
+    }
+
     /// A failure at one of several addresses, in one line with its causes.
     pub(super) fn skipped(error: &super::Error) -> Self {
         let mut problem = error.to_string();

@@ -7,6 +7,10 @@ use std::path::Path;
 ///
 /// Durability is left to the caller; a crash leaves the old file or the new one.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes, |_| Ok(()))
+}
+
+fn replace(path: &Path, bytes: &[u8], settle: fn(&std::fs::File) -> io::Result<()>) -> io::Result<()> {
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
     let mut temporary = std::ffi::OsString::from(".");
@@ -14,13 +18,19 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // A process and a thread in it write one file at a time, so this name is nobody else's.
     temporary.push(format!(".{}.{:?}.tmp", std::process::id(), std::thread::current().id()).replace(['(', ')'], ""));
     let temporary = parent.join(temporary);
-    let written =
-        std::fs::File::create(&temporary).and_then(|mut file| file.write_all(bytes)).and_then(|()| std::fs::rename(&temporary, path));
+    let written = std::fs::File::create(&temporary)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| settle(&file)))
+        .and_then(|()| std::fs::rename(&temporary, path));
     if written.is_err() {
         // Best effort: the first error is the one to report.
         let _unused = std::fs::remove_file(&temporary);
     }
     written
+}
+
+/// As [`write_atomic`], with the contents on the disk before they get their name: for what cannot be made again.
+pub fn write_durable(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes, std::fs::File::sync_data)
 }
 
 /// Writes `bytes` to `path` unless they stand there already; tells whether it wrote.
@@ -29,6 +39,15 @@ pub fn write_if_changed(path: &Path, bytes: &[u8]) -> io::Result<bool> {
         return Ok(false);
     }
     write_atomic(path, bytes)?;
+    Ok(true)
+}
+
+/// As [`write_if_changed`], with what it writes on the disk before it gets its name.
+pub fn write_durable_if_changed(path: &Path, bytes: &[u8]) -> io::Result<bool> {
+    if std::fs::read(path).is_ok_and(|old| old == bytes) {
+        return Ok(false);
+    }
+    write_durable(path, bytes)?;
     Ok(true)
 }
 

@@ -85,8 +85,8 @@ fn another_release_under_the_same_suite_name_is_refused() {
 fn refuses_a_suite_of_another_name() {
     let site = Site::new();
     site.write(&stable().field("Codename", "trixie"));
-    insta::assert_snapshot!(site.said(&site.update(&site.source(&["bookworm"], &["main"])).unwrap_err()), @"
+    insta::assert_snapshot!(site.said(&site.update(&site.source(&["bookworm"], &["main"])).unwrap_err()), @r#"
     Integrity: `http://127.0.0.1/dists/bookworm/InRelease` is of suite `stable`, code name `trixie`, not of `bookworm`
-    hint: name the suite `trixie` or `stable` in the manifest
-    ");
+    hint: if this is the repository that you mean, write `suite-name = "trixie"` beside its `suites`
+    "#);
 }

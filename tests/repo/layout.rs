@@ -24,7 +24,7 @@ fn reads_flat_repositories() {
         let loaded = site.update(&site.source(&[suite], &[])).unwrap();
         let index = &loaded.indexes[0];
         assert_eq!((index.component.as_deref(), index.architecture.as_ref()), (None, None));
-        assert_eq!(plain_text(&index.path, index.compression), STANZA);
+        assert_eq!(plain_text(index.path(), index.compression()), STANZA);
     }
 }
 

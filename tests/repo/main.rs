@@ -6,6 +6,7 @@ mod cache;
 mod fetch;
 mod identity;
 mod layout;
+mod model;
 mod net;
 mod patience;
 mod signatures;

@@ -20,6 +20,8 @@ fn source(mirrors: &Mirrors, archive: &str, suites: &[&str], key: &str) -> Sourc
         },
         bases: mirrors.addresses(archive).unwrap().to_vec(),
         at: None,
+        expected: std::collections::BTreeMap::new(),
+        recorded: std::collections::BTreeMap::new(),
         keys: KeyRing::load(&[KeySource::Builtin(key.to_owned())]).unwrap(),
     }
 }

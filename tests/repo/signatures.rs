@@ -47,8 +47,8 @@ fn said(result: Result<Signed, Error>, names: &[(&str, &str)]) -> String {
 #[test]
 fn accepts_a_good_inline_signature() {
     let signed = verify_cleartext(&cleartext(&[&ALICE], NONE), &ring(&[&ALICE]), now()).unwrap();
-    assert_eq!(signed.text.as_bytes(), TEXT);
-    assert_eq!(signed.signers, [ALICE.as_str()]);
+    assert_eq!(signed.text().as_bytes(), TEXT);
+    assert_eq!(signed.signers(), [ALICE.as_str()]);
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn accepts_good_detached_signatures() {
     for binary in [false, true] {
         let signature = GPG.sign_detached(&[&BOB], TEXT, SignOptions { binary, ..NONE });
         let signed = verify_detached(TEXT, &signature, &ring(&[&BOB]), now()).unwrap();
-        assert_eq!((signed.text.as_bytes(), signed.signers.as_slice()), (TEXT, &[BOB.clone()][..]));
+        assert_eq!((signed.text().as_bytes(), signed.signers()), (TEXT, &[BOB.clone()][..]));
     }
 }
 
@@ -64,12 +64,12 @@ fn accepts_good_detached_signatures() {
 fn one_accepted_key_of_several_signers_is_enough() {
     let both = cleartext(&[&ALICE, &BOB], NONE);
     for (keys, signers) in [(vec![ALICE.as_str()], 1), (vec![BOB.as_str()], 1), (vec![ALICE.as_str(), BOB.as_str()], 2)] {
-        assert_eq!(verify_cleartext(&both, &ring(&keys), now()).unwrap().signers.len(), signers);
+        assert_eq!(verify_cleartext(&both, &ring(&keys), now()).unwrap().signers().len(), signers);
     }
     // Two armored blocks in one file, as some archives have it.
     let mut blocks = GPG.sign_detached(&[&BOB], TEXT, NONE);
     blocks.extend(GPG.sign_detached(&[&ALICE], TEXT, NONE));
-    assert_eq!(verify_detached(TEXT, &blocks, &ring(&[&ALICE]), now()).unwrap().signers, [ALICE.as_str()]);
+    assert_eq!(verify_detached(TEXT, &blocks, &ring(&[&ALICE]), now()).unwrap().signers(), [ALICE.as_str()]);
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn header_lines_never_become_text() {
     let with_header = message.replacen("Hash: SHA512\n", "Hash: SHA512\nOrigin: Evil\n", 1);
     assert_ne!(with_header, message);
     if let Ok(signed) = verify_cleartext(with_header.as_bytes(), &ring(&[&ALICE]), now()) {
-        assert!(!signed.text.contains("Evil"));
+        assert!(!signed.text().contains("Evil"));
     }
 }
 
@@ -195,7 +195,7 @@ fn judges_signing_subkeys_on_their_own() {
     let subkey = GPG.signing_subkey(&key, "never", "20250101T000000");
     let message = cleartext(&[&format!("{subkey}!")], NONE);
     let signed = verify_cleartext(&message, &ring(&[&key]), now()).unwrap();
-    assert_eq!(signed.signers, [key.as_str()], "the primary key is named");
+    assert_eq!(signed.signers(), [key.as_str()], "the primary key is named");
     GPG.revoke_subkey(&key);
     insta::assert_snapshot!(said(verify_cleartext(&message, &ring(&[&key]), now()), &[(&key, "KEY"), (&subkey, "SUBKEY")]), @r#"no acceptable signature: key KEY: Invalid key: "signing key is revoked""#);
     assert!(verify_cleartext(&cleartext(&[&format!("{key}!")], NONE), &ring(&[&key]), now()).is_ok(), "the primary key still signs");
@@ -244,5 +244,5 @@ fn refuses_no_signature_and_garbage() {
 fn the_text_without_proof_is_the_same() {
     let message = cleartext(&[&ALICE], NONE);
     let signed = verify_cleartext(&message, &ring(&[&ALICE]), now()).unwrap();
-    assert_eq!(unverified_text(&message).unwrap(), signed.text);
+    assert_eq!(unverified_text(&message).unwrap(), signed.text());
 }

@@ -57,6 +57,8 @@ impl Site {
             },
             bases: vec![Url::parse(&self.server.url()).unwrap()],
             at: None,
+            expected: std::collections::BTreeMap::new(),
+            recorded: std::collections::BTreeMap::new(),
             keys: self.keys.clone(),
         }
     }

@@ -14,10 +14,10 @@ fn an_unchanged_suite_costs_one_request() {
     let source = site.source(&["bookworm"], &["main"]);
     let loaded = site.update(&source).unwrap();
     let index = &loaded.indexes[0];
-    assert_eq!(plain_text(&index.path, index.compression), STANZA);
+    assert_eq!(plain_text(index.path(), index.compression()), STANZA);
     assert_eq!((index.repo.as_str(), index.suite.as_str(), index.component.as_deref()), ("vendor", "bookworm", Some("main")));
-    assert_eq!(index.plain.map(|plain| plain.size), Some(STANZA.len() as u64));
-    assert_eq!(index.release.suite.as_deref(), Some("stable"));
+    assert_eq!(index.release().file("main/binary-armhf/Packages").map(|plain| plain.size), Some(STANZA.len() as u64));
+    assert_eq!(index.release().suite.as_deref(), Some("stable"));
     let release = &loaded.releases[0];
     assert_eq!(release.signers, [KEY.as_str()]);
     assert_eq!(release.sha256, Some(Sha256::of(&std::fs::read(site.www().join("dists/bookworm/Release")).unwrap())));
@@ -27,13 +27,13 @@ fn an_unchanged_suite_costs_one_request() {
 
     let again = site.update(&source).unwrap();
     assert_eq!(site.server.take_lines(), ["304 /dists/bookworm/InRelease"]);
-    assert_eq!(again.indexes[0].path, index.path);
+    assert_eq!(again.indexes[0].path(), index.path());
     assert_eq!(again.releases, loaded.releases);
 
     // Offline, the same comes from the cache.
     let offline = site.offline(&source).unwrap();
     assert_eq!(site.server.take_lines(), [""; 0]);
-    assert_eq!((&offline.indexes[0].path, &offline.releases), (&index.path, &loaded.releases));
+    assert_eq!((offline.indexes[0].path(), &offline.releases), (index.path(), &loaded.releases));
 }
 
 #[test]
@@ -44,8 +44,8 @@ fn takes_a_new_state_of_the_suite() {
     let old = site.update(&source).unwrap();
     site.write(&stable().packages("main", "armhf", "Package: b\n").field("Date", "Fri, 02 Jan 2026 00:00:00 UTC"));
     let new = site.update(&source).unwrap();
-    assert_ne!(old.indexes[0].sha256, new.indexes[0].sha256);
-    assert!(plain_text(&new.indexes[0].path, new.indexes[0].compression).contains("Package: b"));
+    assert_ne!(old.indexes[0].identity(), new.indexes[0].identity());
+    assert!(plain_text(new.indexes[0].path(), new.indexes[0].compression()).contains("Package: b"));
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn falls_back_from_by_hash_and_between_compressions() {
         std::fs::remove_dir_all(site.dir.path().join("cache")).unwrap();
         match (site.update(&source), next) {
             (Ok(loaded), Some(suffix)) => {
-                let name = loaded.indexes[0].path.file_name().unwrap().to_str().unwrap().to_owned();
+                let name = loaded.indexes[0].path().file_name().unwrap().to_str().unwrap().to_owned();
                 assert_eq!(&name[64..], suffix);
             }
             (Err(error), None) => assert_eq!(error.kind(), ErrorKind::Missing),
@@ -96,7 +96,7 @@ fn takes_what_release_files_there_are() {
         trusting.keys = KeyRing::default();
         for offline in [false, true] {
             let loaded = if offline { site.offline(&trusting) } else { site.update(&trusting) }.unwrap();
-            assert_eq!(plain_text(&loaded.indexes[0].path, loaded.indexes[0].compression), STANZA, "{files:?}");
+            assert_eq!(plain_text(loaded.indexes[0].path(), loaded.indexes[0].compression()), STANZA, "{files:?}");
             assert!(matches!(loaded.warnings[..], [Warning::Untrusted { .. }]), "{:?}", loaded.warnings);
         }
     }
@@ -176,7 +176,7 @@ fn what_was_good_stays_when_the_new_state_is_not() {
     site.write(&stable().packages("main", "armhf", "Package: b\n").field("Date", "Fri, 02 Jan 2026 00:00:00 UTC"));
     site.server.fault("/dists/bookworm/main/binary-armhf/Packages.xz", 1, Fault::Corrupt);
     assert!(site.update(&source).is_err());
-    assert_eq!(site.offline(&source).unwrap().indexes[0].sha256, good.indexes[0].sha256);
+    assert_eq!(site.offline(&source).unwrap().indexes[0].identity(), good.indexes[0].identity());
 }
 
 #[test]
