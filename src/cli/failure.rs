@@ -15,6 +15,7 @@ use std::path::Path;
 pub fn exit(error: &Error) -> Exit {
     match error {
         Error::Exists { .. }
+        | Error::Planted { .. }
         | Error::NoManifests { .. }
         | Error::NoImage { .. }
         | Error::AmbiguousImage { .. }
@@ -79,6 +80,10 @@ fn repo_exit(error: &repo::Error) -> Exit {
 pub fn hints(error: &Error) -> Vec<String> {
     let one = |text: &str| vec![text.to_owned()];
     match error {
+        Error::Planted { path, .. } if path.ends_with("_build") => {
+            one("remove it; to build on another disk, name the directory in PINTREE_BUILD_DIR too")
+        }
+        Error::Planted { .. } => one("remove it: only `pintree` makes files there; if it came with the checkout, look who put it there"),
         Error::NoManifests { .. } => one("run `pintree init`, or name the project directory with `-C`"),
         Error::Stale { .. } | Error::WouldChange { .. } => one("run `pintree lock`, review the change, and commit it"),
         Error::Unrecorded { .. } => one("run `pintree build` without `--locked` (and `CI=true`), review the change, and commit it"),

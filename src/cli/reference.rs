@@ -19,8 +19,9 @@ const CODES: [(u8, &str); 10] = [
     (130, "interrupted"),
 ];
 
-const VARIABLES: [(&str, &str); 10] = [
+const VARIABLES: [(&str, &str); 11] = [
     ("CI", "`true` makes `build` refuse to change a lockfile, as `--locked` does"),
+    ("PINTREE_BUILD_DIR", "the one directory to which `_build` may be a link; a build enters no other link there"),
     ("PINTREE_MIRROR_NAME", "a base URL of the named archive, for example `PINTREE_MIRROR_DEBIAN_SECURITY`"),
     (
         "PINTREE_OWNERSHIP",

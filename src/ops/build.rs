@@ -12,6 +12,7 @@ use crate::step::import;
 use crate::step::outcome::{self, Outcome};
 use crate::store::{self, Checksum, RefName, Repo};
 use crate::util::fs::write_if_changed;
+use crate::util::place;
 use rustix::fs::Mode;
 use std::ffi::OsString;
 use std::fs::File;
@@ -185,7 +186,7 @@ pub fn generate(session: &mut Session<'_>, options: &Options) -> Result<PathBuf,
 }
 
 pub(super) fn create_directory(path: &Path) -> Result<(), Error> {
-    std::fs::create_dir_all(path).map_err(|source| Error::Io { doing: "create the directory", path: path.to_owned(), source })
+    place::make_directory(path).map_err(|source| Error::Io { doing: "create the directory", path: path.to_owned(), source })
 }
 
 /// Holds off other builds of the same directory.
@@ -194,7 +195,7 @@ pub(super) fn create_directory(path: &Path) -> Result<(), Error> {
 pub(super) fn exclusive(session: &mut Session<'_>, generated: &Path) -> Result<File, Error> {
     let path = generated.join("lock");
     let io = |doing| move |source: std::io::Error| Error::Io { doing, path: generated.join("lock"), source };
-    let file = File::create(&path).map_err(io("create"))?;
+    let file = place::lock_file(&path).map_err(io("create"))?;
     if file.try_lock().is_err() {
         session.talk.status("Waiting", "for another build of this directory");
         file.lock().map_err(io("lock"))?;

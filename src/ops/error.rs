@@ -20,6 +20,14 @@ pub enum Error {
         /// Why it failed.
         source: std::io::Error,
     },
+    /// Something stands where this program makes a directory or a file of its own.
+    #[error("`{}` is not used: {fault}", path.display())]
+    Planted {
+        /// Where.
+        path: PathBuf,
+        /// What it is.
+        fault: crate::util::place::Fault,
+    },
     /// A file that is to be written is there already.
     #[error("`{}` is there already", path.display())]
     Exists {

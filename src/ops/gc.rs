@@ -4,6 +4,7 @@ use super::{Error, Session, leftovers};
 use crate::lock::Lockfile;
 use crate::repo::Cache;
 use crate::store::{Collected, RefName, Repo};
+use crate::util::place;
 use std::collections::HashSet;
 use std::fs::File;
 use std::path::PathBuf;
@@ -144,7 +145,7 @@ fn without_stage(name: &RefName) -> &str {
 fn refuse_beside_build(session: &Session<'_>) -> Result<File, Error> {
     let directory = session.project.generated();
     let path = directory.join("lock");
-    let file = File::create(&path).map_err(|source| Error::Io { doing: "create", path, source })?;
+    let file = place::lock_file(&path).map_err(|source| Error::Io { doing: "create", path, source })?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(_) => Err(Error::Busy { directory }),

@@ -5,6 +5,8 @@
 use super::Error;
 use crate::store::RefName;
 use crate::util::command::run_checked;
+use crate::util::place;
+use rustix::fs::FileType;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -18,7 +20,8 @@ const SITES: [&str; 6] = ["bisect", "bisect.gone", "bot", "bot.gone", "verify", 
 
 /// Whether a run has locked a file or directory. The kernel drops the lock when the run ends, however that is.
 fn is_held(path: &Path) -> bool {
-    std::fs::File::open(path).is_ok_and(|file| file.try_lock().is_err())
+    let opened = place::open_directory(path).or_else(|_| place::open_file(path));
+    opened.is_ok_and(|file| file.try_lock().is_err())
 }
 
 /// What lies there of images that are not among `images`, and what a rebuild has left; sorted. A name that is no image's
@@ -58,7 +61,8 @@ pub fn written(path: &Path) -> Result<SystemTime, Error> {
 /// What a killed step has left may belong to users that only exist in its sandbox. Then a step removes it, which can be
 /// one of them.
 pub fn remove(path: &Path) -> std::io::Result<()> {
-    let removed = if path.is_dir() && !path.is_symlink() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+    let is_directory = place::look(path, FileType::Directory).is_ok_and(|found| found.is_some());
+    let removed = if is_directory { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
     match removed {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
@@ -81,8 +85,12 @@ pub fn discard(path: &Path) -> std::io::Result<()> {
 }
 
 /// Removes scratch directories of steps that were killed. Those of a step that still runs, in somebody's own ninja, stay.
+///
+/// Nobody else may enter the directory that they lie in: images have set-user-ID programs, and older ones have known holes.
 pub fn clear(generated: &Path) -> Result<(), Error> {
-    for (path, _) in entries(&generated.join("work"))? {
+    let work = generated.join("work");
+    place::make_private_directory(&work).map_err(|source| Error::Io { doing: "create the directory", path: work.clone(), source })?;
+    for (path, _) in entries(&work)? {
         if !is_held(&path) {
             remove(&path).map_err(|source| Error::Io { doing: "remove", path, source })?;
         }
@@ -114,19 +122,8 @@ fn image_of(name: &str) -> Option<&str> {
 }
 
 fn entries(directory: &Path) -> Result<Vec<(PathBuf, String)>, Error> {
-    let io = |source| Error::Io { doing: "read the directory", path: directory.to_owned(), source };
-    let entries = match std::fs::read_dir(directory) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(vec![]),
-        other => other.map_err(io)?,
-    };
-    let mut found = vec![];
-    for entry in entries {
-        let entry = entry.map_err(io)?;
-        if let Ok(name) = entry.file_name().into_string() {
-            found.push((entry.path(), name));
-        }
-    }
-    Ok(found)
+    let listed = place::list(directory).map_err(|source| Error::Io { doing: "read the directory", path: directory.to_owned(), source })?;
+    Ok(listed.into_iter().filter_map(|(name, _)| Some((directory.join(&name), name.into_string().ok()?))).collect())
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ mod facts;
 mod fields;
 mod floors;
 pub mod gc;
+mod generated;
 pub mod git;
 pub mod graph;
 mod holds;

@@ -1,6 +1,6 @@
 //! A project directory: where manifests, lockfiles and generated files lie.
 
-use super::Error;
+use super::{Error, generated};
 use std::path::{Path, PathBuf};
 
 /// A directory with `manifests/` in it.
@@ -18,6 +18,11 @@ impl Project {
     /// The project directory.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Refuses links and other things where everything generated lies.
+    pub fn check(&self) -> Result<(), Error> {
+        generated::check(&self.generated())
     }
 
     /// Every manifest of `manifests/`, by name.

@@ -127,6 +127,8 @@ impl Scratch {
             }
         }
         git.check_out(commit, session.project.root(), &self.directory.join("index"), root)?;
+        // A commit may bring links of its own to where the copy is built.
+        self.project.check()?;
         for name in CURRENT {
             let (from, to) = (session.project.root().join(name), root.join(name));
             if from.exists() {

@@ -11,6 +11,7 @@ use crate::lock::{Id, Lockfile, id_line};
 use crate::plan::{self, Configure, Plan};
 use crate::step::outcome::{Outcome, Unrecorded};
 use crate::util::fs::write_if_changed;
+use crate::util::place;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -76,7 +77,7 @@ impl Work {
             let path = path.to_owned();
             move |source| Error::Io { doing, path, source }
         };
-        std::fs::create_dir_all(&self.directory).map_err(io("create the directory", &self.directory))?;
+        place::make_directory(&self.directory).map_err(io("create the directory", &self.directory))?;
         for configure in &plan.configures {
             let path = self.path(configure);
             let text: String = configure.ids.keys().map(|name| format!("{name}\n")).collect();

@@ -5,6 +5,7 @@
 
 use crate::sandbox::{self, Change, ChangeKind, Layers, Limits, Sandbox};
 use crate::store::{self, Entry, Metadata, Repo, Root, Tree};
+use crate::util::place;
 use std::fs::File;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -58,8 +59,9 @@ impl<'a> Workspace<'a> {
         // The sandbox's programs run with other working directories.
         let directory = std::path::absolute(directory).map_err(|source| Error::Io { doing: "find", path: directory.into(), source })?;
         sandbox.remove_all(&directory)?;
-        std::fs::create_dir_all(&directory).map_err(|source| Error::Io { doing: "create", path: directory.clone(), source })?;
-        let held = File::open(&directory).and_then(|held| held.lock().map(|()| held));
+        // Trees have set-user-ID programs, which are for the image alone. The directory outlives a step that is killed.
+        place::make_private_directory(&directory).map_err(|source| Error::Io { doing: "create", path: directory.clone(), source })?;
+        let held = place::open_directory(&directory).and_then(|held| held.lock().map(|()| held));
         let held = held.map_err(|source| Error::Io { doing: "lock", path: directory.clone(), source })?;
         let workspace = Self { repo, sandbox, directory, limits, shown: None, _held: held };
         workspace.make("lower")?;

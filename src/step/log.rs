@@ -1,6 +1,7 @@
 //! The log of what programs in the sandbox wrote: all of it in a file, the end of it for an error message.
 
 use crate::sandbox::{self, Command, Ended, Root, Sandbox};
+use crate::util::place;
 use rustix::time::{ClockId, clock_gettime};
 use std::collections::VecDeque;
 use std::fs::File;
@@ -32,9 +33,9 @@ impl Log {
     /// Starts the log anew.
     pub fn create(path: &Path) -> io::Result<Self> {
         if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent)?;
+            place::make_directory(parent)?;
         }
-        Ok(Self { path: path.to_owned(), file: File::create(path)?, tail: VecDeque::new(), partial: vec![], in_line: false, ran: vec![] })
+        Ok(Self { path: path.to_owned(), file: place::create(path)?, tail: VecDeque::new(), partial: vec![], in_line: false, ran: vec![] })
     }
 
     /// Where it is kept.

@@ -1,6 +1,6 @@
 //! What became of a step, left in a file for the build that ran it: ninja itself only tells that something failed.
 
-use std::fs::OpenOptions;
+use crate::util::place;
 use std::io::{self, Write as _};
 use std::path::Path;
 
@@ -56,7 +56,7 @@ impl Outcome {
     pub fn append(&self, file: &Path) -> io::Result<()> {
         let mut line = serde_json::to_vec(self).map_err(io::Error::other)?;
         line.push(b'\n');
-        OpenOptions::new().append(true).create(true).open(file)?.write_all(&line)
+        place::append(file)?.write_all(&line)
     }
 
     /// Reads all outcomes, in the order in which the steps ended. No file means none.

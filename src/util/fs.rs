@@ -1,5 +1,6 @@
 //! Writing files so that a reader never sees half of one, and so that ninja sees a change only where there is one.
 
+use super::place;
 use std::io::{self, Write as _};
 use std::path::Path;
 
@@ -18,7 +19,8 @@ fn replace(path: &Path, bytes: &[u8], settle: fn(&std::fs::File) -> io::Result<(
     // A process and a thread in it write one file at a time, so this name is nobody else's.
     temporary.push(format!(".{}.{:?}.tmp", std::process::id(), std::thread::current().id()).replace(['(', ')'], ""));
     let temporary = parent.join(temporary);
-    let written = std::fs::File::create(&temporary)
+    // The name can be foreseen, so what stands there may be a link that somebody has left.
+    let written = place::create(&temporary)
         .and_then(|mut file| file.write_all(bytes).and_then(|()| settle(&file)))
         .and_then(|()| std::fs::rename(&temporary, path));
     if written.is_err() {

@@ -3,5 +3,6 @@
 pub mod command;
 pub mod fs;
 pub mod interrupt;
+pub mod place;
 pub mod size;
 pub mod slots;

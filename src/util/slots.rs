@@ -7,6 +7,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::io;
 use std::path::PathBuf;
 
+use super::place;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
@@ -41,7 +42,7 @@ impl Slots {
     ///
     /// It tries all, from a scattered start, and then waits for one of them: the lock's own queue wakes it up.
     pub fn acquire(&self) -> io::Result<Guard> {
-        std::fs::create_dir_all(&self.directory)?;
+        place::make_directory(&self.directory)?;
         let count = self.count.max(1);
         let start = scatter(count);
         for offset in 0..count {
@@ -65,7 +66,7 @@ impl Slots {
                 format!("net-{host}-{number}")
             }
         };
-        File::options().create(true).truncate(false).write(true).open(self.directory.join(name))
+        place::lock_file(&self.directory.join(name))
     }
 }
 

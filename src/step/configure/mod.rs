@@ -30,6 +30,7 @@ use crate::pkg::{Architecture, Sha256};
 use crate::sandbox::{self, Ended, Limits, Sandbox};
 use crate::store::{Checksum, CommitParts, Entry, FileKind, IMAGE_FORMAT, Metadata, RefName, Repo, Root, Tree, Value};
 use crate::util::fs::write_if_changed;
+use crate::util::place;
 use database::{Database, State};
 use engine::Engine;
 use normalise::{When, normalise};
@@ -229,7 +230,7 @@ fn note_stages(arguments: &Arguments, keys: &[Sha256]) -> Result<(), Error> {
 }
 
 fn write(path: &Path, content: &[u8]) -> Result<(), Error> {
-    let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| write_if_changed(path, content).map(drop));
+    let written = path.parent().map_or(Ok(()), place::make_directory).and_then(|()| write_if_changed(path, content).map(drop));
     written.map_err(|source| Error::Log { path: path.to_owned(), source })
 }
 
@@ -325,8 +326,8 @@ impl<'a> Run<'a> {
     fn lock(&self, key: &Sha256) -> Result<File, Error> {
         let path = self.stage_log(key).with_extension("lock");
         let locked = || {
-            path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
-            let file = File::create(&path)?;
+            path.parent().map_or(Ok(()), place::make_directory)?;
+            let file = place::lock_file(&path)?;
             file.lock()?;
             Ok(file)
         };
