@@ -6,6 +6,7 @@ use super::ui::visible;
 use crate::ops::Error;
 use crate::repo::{self, ErrorKind};
 use crate::sandbox;
+use crate::store;
 use crate::step::{compose, configure, import, layer, seal};
 use serde_json::json;
 use std::error::Error as StdError;
@@ -200,7 +201,10 @@ fn configure_exit(error: &configure::Error) -> Exit {
         Error::Unrecorded { .. } => Exit::Findings,
         Error::Sandbox(sandbox::Error::Lack(_)) | Error::Layer(layer::Error::Sandbox(sandbox::Error::Lack(_))) => Exit::Host,
         Error::Compose(compose) if compose.is_integrity() => Exit::Integrity,
-        Error::Script { .. }
+        Error::Sandbox(sandbox) | Error::Layer(layer::Error::Sandbox(sandbox)) if sandbox.is_left() => Exit::Step,
+        Error::Store(store::Error::Large { .. })
+        | Error::Left { .. }
+        | Error::Script { .. }
         | Error::Debconf { .. }
         | Error::NoDebconf
         | Error::TriggerCircle { .. }
@@ -214,6 +218,8 @@ fn seal_exit(error: &seal::Error) -> Exit {
     use seal::Error;
     match error {
         Error::Sandbox(sandbox::Error::Lack(_)) | Error::Layer(layer::Error::Sandbox(sandbox::Error::Lack(_))) => Exit::Host,
+        Error::Sandbox(sandbox) | Error::Layer(layer::Error::Sandbox(sandbox)) if sandbox.is_left() => Exit::Step,
+        Error::Store(store::Error::Large { .. }) => Exit::Step,
         Error::Store(error) if error.is_integrity() => Exit::Integrity,
         Error::Store(_) | Error::Sandbox(_) | Error::Io { action: "write the log" | "create", .. } => Exit::Other,
         Error::Layer(layer::Error::Special { .. } | layer::Error::Sandbox(sandbox::Error::Excess { .. })) => Exit::Step,

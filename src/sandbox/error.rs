@@ -86,6 +86,16 @@ pub enum Error {
         /// Why it failed.
         source: std::io::Error,
     },
+    /// What programs left in the tree cannot be used: another kind of file, a circle of links, too much of it.
+    #[error("cannot {doing} `/{path}` as programs have left it")]
+    Left {
+        /// What was being done, as a verb phrase.
+        doing: &'static str,
+        /// The path in the tree, without the slash in front.
+        path: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
     /// A program made a file whose name is not UTF-8, which OSTree does not store.
     #[error("`{}` has a name that is not UTF-8", path.display())]
     Name {
@@ -120,6 +130,11 @@ impl Error {
     /// Tells whether the host is at fault: exit code 7.
     pub fn is_lack(&self) -> bool {
         matches!(self, Self::Lack(_))
+    }
+
+    /// Tells whether what programs left in the tree is at fault.
+    pub fn is_left(&self) -> bool {
+        matches!(self, Self::Left { .. } | Self::Name { .. })
     }
 
     /// What the user can do about it.

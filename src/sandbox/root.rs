@@ -6,6 +6,7 @@ use super::sys::{MountIs, c_string, set_mount};
 use super::written::Written;
 use super::{Ownership, Sandbox, owner};
 use crate::pkg::Limit;
+use crate::util::place::{self, Fault};
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, ResolveFlags, Uid, XattrFlags, fstatvfs};
 use rustix::io::Errno;
 use rustix::mount::{
@@ -15,7 +16,7 @@ use rustix::mount::{
 use std::cell::RefCell;
 use std::ffi::CString;
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -63,6 +64,9 @@ const DEVICE_LINKS: [(&str, &str); 5] = [
     ("stderr", "/proc/self/fd/2"),
     ("ptmx", "pts/ptmx"),
 ];
+
+/// The largest file that is read from a tree: the lists of the largest packages are below it.
+const MAX_FILE: u64 = 64 << 20;
 
 /// What `statfs` says of overlayfs, which does not write to itself.
 const OVERLAY: i64 = 0x794c_7630;
@@ -290,19 +294,41 @@ impl Root {
     }
 
     fn failed(&self, doing: &'static str, path: &str, error: impl Into<std::io::Error>) -> Error {
-        Error::io(doing, self.path.join(path.trim_start_matches('/')), error)
+        const LEFT: [Errno; 8] =
+            [Errno::NOENT, Errno::EXIST, Errno::NOTDIR, Errno::ISDIR, Errno::LOOP, Errno::NAMETOOLONG, Errno::NXIO, Errno::INVAL];
+        let source = error.into();
+        let path = path.trim_start_matches('/');
+        match Errno::from_io_error(&source) {
+            Some(errno) if !LEFT.contains(&errno) => Error::io(doing, self.path.join(path), source),
+            _ => Error::Left { doing, path: path.to_owned(), source },
+        }
+    }
+
+    /// Opens a file that may be anything: only where a regular one stands is it opened at all. A link leads to it, never
+    /// out of the tree; a device or a fifo is not touched, because it may be the host's, or wait for ever.
+    fn open_regular(&self, doing: &'static str, path: &str, flags: OFlags) -> Result<File, Error> {
+        let failed = |error: Errno| self.failed(doing, path, error);
+        let is_regular = |stat: rustix::fs::Stat| match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Ok(()),
+            kind => {
+                let fault = Fault::Kind { found: place::kind_name(kind), wanted: "file" };
+                Err(Error::Left { doing, path: path.trim_start_matches('/').to_owned(), source: fault.into() })
+            }
+        };
+        let found = self.resolve(path, OFlags::PATH).map_err(failed)?;
+        is_regular(rustix::fs::fstat(&found).map_err(failed)?)?;
+        let file = self.resolve(path, flags | OFlags::NONBLOCK | OFlags::NOCTTY).map_err(failed)?;
+        is_regular(rustix::fs::fstat(&file).map_err(failed)?)?;
+        Ok(file.into())
     }
 
     /// The content of a file; `None` if there is none.
     pub fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Error> {
-        let file = match self.resolve(path, OFlags::RDONLY | OFlags::NONBLOCK) {
-            Ok(file) => file,
-            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
-            Err(error) => return Err(self.failed("open", path, error)),
-        };
-        let mut bytes = vec![];
-        File::from(file).read_to_end(&mut bytes).map_err(|error| self.failed("read", path, error))?;
-        Ok(Some(bytes))
+        if matches!(self.resolve(path, OFlags::PATH), Err(Errno::NOENT | Errno::NOTDIR)) {
+            return Ok(None);
+        }
+        let file = self.open_regular("read", path, OFlags::RDONLY)?;
+        place::read_bounded(file, MAX_FILE).map(Some).map_err(|error| self.failed("read", path, error))
     }
 
     /// Writes a file with these permissions, over one that is there; a link at its end is followed.
@@ -316,19 +342,17 @@ impl Root {
     }
 
     fn put(&self, path: &str, bytes: &[u8], how: OFlags, mode: Option<u32>) -> Result<(), Error> {
-        // A program may have left a fifo there, which would never open.
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NONBLOCK | how;
-        let permissions = Mode::from_raw_mode(0o644);
-        let file = match self.resolve_with(path, flags | OFlags::EXCL, permissions) {
+        let flags = OFlags::WRONLY | how;
+        let new = flags | OFlags::CREATE | OFlags::EXCL;
+        let mut file = match self.resolve_with(path, new, Mode::from_raw_mode(0o644)) {
             Ok(file) => {
                 // Not of the group that the directory hands on.
                 rustix::fs::fchown(&file, Some(Uid::ROOT), Some(Gid::ROOT)).map_err(|error| self.failed("own", path, error))?;
-                file
+                File::from(file)
             }
-            Err(Errno::EXIST) => self.resolve_with(path, flags, permissions).map_err(|error| self.failed("open", path, error))?,
-            Err(error) => return Err(self.failed("open", path, error)),
+            Err(Errno::EXIST) => self.open_regular("write", path, flags)?,
+            Err(error) => return Err(self.failed("write", path, error)),
         };
-        let mut file = File::from(file);
         file.write_all(bytes).map_err(|error| self.failed("write", path, error))?;
         match mode {
             Some(mode) => rustix::fs::fchmod(&file, Mode::from_raw_mode(mode)).map_err(|error| self.failed("set the mode of", path, error)),
@@ -339,7 +363,7 @@ impl Root {
     /// Removes a file, a link or an empty directory; tells whether there was one.
     pub fn remove(&self, path: &str) -> Result<bool, Error> {
         let (parent, name) = match self.parent(path) {
-            Err(Error::Io { source, .. }) if matches!(Errno::from_io_error(&source), Some(Errno::NOENT | Errno::NOTDIR)) => {
+            Err(Error::Left { source, .. }) if matches!(Errno::from_io_error(&source), Some(Errno::NOENT | Errno::NOTDIR)) => {
                 return Ok(false);
             }
             other => other?,

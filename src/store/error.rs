@@ -46,6 +46,14 @@ impl fmt::Display for ObjectKind {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A file is larger than what is read of its kind.
+    #[error("`/{path}` is larger than {limit} bytes")]
+    Large {
+        /// Its path in the tree.
+        path: String,
+        /// How large it may be.
+        limit: u64,
+    },
     /// The file system said no.
     #[error("cannot {action} `{}`", .path.display())]
     Io {

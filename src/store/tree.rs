@@ -190,7 +190,10 @@ impl Tree {
     pub fn read_file(&mut self, repo: &Repo, path: &str, limit: u64) -> Result<Option<Vec<u8>>, Error> {
         let Some(path) = self.resolve(repo, path)?.filter(|path| !path.is_empty()) else { return Ok(None) };
         match self.get(repo, &path)? {
-            Some(Entry::File(file)) => repo.read_file(&file, limit).map(Some),
+            Some(Entry::File(file)) => match repo.read_file_meta(&file)?.kind {
+                FileKind::Regular(size) if size > limit => Err(Error::Large { path, limit }),
+                _ => repo.read_file(&file, limit).map(Some),
+            },
             _ => Ok(None),
         }
     }

@@ -44,6 +44,14 @@ pub enum Error {
         /// Where all that it wrote is kept.
         log: PathBuf,
     },
+    /// What a script left cannot be read.
+    #[error("{script} left something odd")]
+    Left {
+        /// The script that ran last, as `name:architecture postinst configure`.
+        script: String,
+        /// What, and why.
+        source: sandbox::Error,
+    },
     /// A line of `debconf` was refused by the image's debconf.
     #[error("debconf refused the answers of the manifest: {ended}{}", tail(output))]
     Debconf {

@@ -57,6 +57,14 @@ pub(super) struct Scripts<'a> {
 }
 
 impl Scripts<'_> {
+    /// Says after which script something stands in the tree that cannot be used.
+    fn left(&self, source: sandbox::Error) -> Error {
+        match self.ran.last() {
+            Some(script) if source.is_left() => Error::Left { script: script.clone(), source },
+            _ => source.into(),
+        }
+    }
+
     /// Runs `work` while no service can be started.
     pub(super) fn without_services<T>(root: &sandbox::Root, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         // What starts services and asks the policy lies there too.
@@ -123,7 +131,7 @@ impl Root for Scripts<'_> {
     }
 
     fn write_status(&mut self, status: &str) -> Result<(), Error> {
-        Ok(self.root.write(&format!("{DATABASE}/status"), status.as_bytes(), 0o644)?)
+        self.root.write(&format!("{DATABASE}/status"), status.as_bytes(), 0o644).map_err(|source| self.left(source))
     }
 
     fn run(&mut self, call: &Call<'_>) -> Result<(), Error> {
@@ -177,9 +185,9 @@ impl Root for Scripts<'_> {
 
     fn take_deferred(&mut self) -> Result<String, Error> {
         let path = format!("{DATABASE}/triggers/Unincorp");
-        let text = self.root.read(&path)?.unwrap_or_default();
+        let text = self.root.read(&path).map_err(|source| self.left(source))?.unwrap_or_default();
         if !text.is_empty() {
-            self.root.write(&path, b"", 0o644)?;
+            self.root.write(&path, b"", 0o644).map_err(|source| self.left(source))?;
         }
         Ok(String::from_utf8_lossy(&text).into_owned())
     }

@@ -1,7 +1,7 @@
 //! The image's tree as its own programs would see it: symbolic links are followed, and never lead out of it.
 
 use super::Error;
-use crate::store::{Checksum, Entry, FileKind, Metadata, Repo, Tree};
+use crate::store::{self, Checksum, Entry, FileKind, Metadata, Repo, Tree};
 use std::collections::BTreeSet;
 
 /// Linux follows forty symbolic links in one path.
@@ -106,9 +106,11 @@ impl<'r> Root<'r> {
     /// The content of the file that `path` leads to.
     pub(super) fn read(&mut self, path: &str) -> Result<Option<Vec<u8>>, Error> {
         match self.reached(path)? {
-            Some(Entry::File(file)) if matches!(self.repo.read_file_meta(&file)?.kind, FileKind::Regular(_)) => {
-                Ok(Some(self.repo.read_file(&file, MAX_TEXT)?))
-            }
+            Some(Entry::File(file)) => match self.repo.read_file_meta(&file)?.kind {
+                FileKind::Regular(size) if size > MAX_TEXT => Err(store::Error::Large { path: path.to_owned(), limit: MAX_TEXT }.into()),
+                FileKind::Regular(_) => Ok(Some(self.repo.read_file(&file, MAX_TEXT)?)),
+                FileKind::Symlink(_) => Ok(None),
+            },
             _ => Ok(None),
         }
     }
