@@ -9,10 +9,12 @@ use crate::sandbox::{self, Sandbox};
 use crate::step::outcome::{self, Outcome};
 use crate::step::{compose, configure, import, seal};
 use crate::store::Repo;
+use crate::util::environment;
 use crate::util::slots::{Guard, SlotKind, Slots};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 
 /// Why a step failed, before it is told.
@@ -71,6 +73,12 @@ const CONNECTIONS: usize = 8;
 
 /// Runs the step, leaves its outcome for the build, and prints what went wrong.
 pub fn run(step: &Step) -> Exit {
+    if !matches!(step.step, StepKind::Import(_))
+        && let Err(error) = shed()
+    {
+        eprint(&format!("error: cannot clear the environment: {error}"), &[]);
+        return Exit::Other;
+    }
     let mut warnings = vec![];
     let (name, result) = match &step.step {
         StepKind::Remove(args) => ("remove".to_owned(), run_remove(args).map(|()| 0)),
@@ -115,6 +123,22 @@ pub fn run(step: &Step) -> Exit {
     exit
 }
 
+/// Gets rid of what a step that fetches nothing must not have: a build's credentials, and all of the environment that it
+/// does not work with. A build starts its steps without; by hand, or by somebody's own ninja, they start with everything,
+/// and then the program replaces itself: what an environment once had stays readable in the process.
+fn shed() -> io::Result<()> {
+    if let Some(number) = std::env::var(environment::VARIABLE).ok().and_then(|number| number.parse().ok()) {
+        sandbox::close_inherited(number);
+    }
+    if std::env::vars_os().all(|(name, _)| environment::is_plain(&name)) {
+        return Ok(());
+    }
+    let mut arguments = std::env::args_os();
+    let mut command = std::process::Command::new(std::env::current_exe()?);
+    command.arg0(arguments.next().unwrap_or_default()).args(arguments);
+    Err(command.env_clear().envs(environment::plain().filter(|(name, _)| name != environment::VARIABLE)).exec())
+}
+
 fn eprint(message: &str, hints: &[String]) {
     use io::Write as _;
     let hints: String = hints.iter().map(|hint| format!("hint: {hint}\n")).collect();
@@ -139,7 +163,7 @@ fn run_import(args: &StepImport, warnings: &mut Vec<String>) -> Result<u64, Step
     let fetch = |download: &mut import::Download| -> Result<(), Box<dyn Error + Send + Sync>> {
         let offline = std::env::var_os("PINTREE_OFFLINE").is_some();
         let connections = number("PINTREE_CONNECTIONS").unwrap_or(CONNECTIONS);
-        let (client, _) = network::client(offline, Some((args.slots.clone(), connections)));
+        let (client, _) = network::step_client(offline, Some((args.slots.clone(), connections)))?;
         fetch(&client, args, download)
     };
     let imported = import::run(&arguments, fetch, || processor.acquire())?;

@@ -1,5 +1,6 @@
 //! Running ninja and reading what it says.
 
+use crate::util::environment;
 use crate::util::interrupt::Interrupt;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{self, BufRead as _, BufReader};
@@ -19,7 +20,7 @@ pub struct Run<'a> {
     pub jobs: usize,
     /// No more steps are started after this many have failed.
     pub failures: usize,
-    /// Environment variables for the steps.
+    /// Environment variables for the steps, besides those that are harmless.
     pub environment: Vec<(&'static str, std::ffi::OsString)>,
     /// Raised by somebody else when the run must end.
     pub interrupt: &'a Interrupt,
@@ -67,7 +68,8 @@ pub fn run(run: &Run<'_>, mut report: impl FnMut(Event)) -> Result<ExitStatus, E
         command.arg("-C").arg(run.directory);
     }
     command.arg("-f").arg(&run.build_file).args(["-j", &run.jobs.to_string(), "-k", &run.failures.to_string()]);
-    command.args(&run.targets).env("NINJA_STATUS", STATUS).env_remove("CLICOLOR_FORCE");
+    // What steps must not know is not in their environment, nor in that of the shells that ninja starts them with.
+    command.args(&run.targets).env_clear().envs(environment::plain()).env("NINJA_STATUS", STATUS);
     command.envs(run.environment.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = command.spawn().map_err(Error::Start)?;

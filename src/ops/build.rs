@@ -323,6 +323,8 @@ pub(super) fn run(session: &mut Session<'_>, options: &Options, plan: &Plan, sit
         environment.push(("PINTREE_OFFLINE", "1".into()));
     }
     environment.extend(site.environment.iter().cloned());
+    let (_credentials, variable) = network::hand_on().map_err(|source| Error::Io { doing: "hand on", path: "credentials".into(), source })?;
+    environment.push(variable);
     let spec = ninja::Run {
         directory: session.project.root(),
         build_file: format!("{}/build.ninja", site.name).into(),

@@ -5,7 +5,7 @@
 use super::Error;
 use crate::store::RefName;
 use crate::util::command::run_checked;
-use crate::util::place;
+use crate::util::{environment, place};
 use rustix::fs::FileType;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -67,6 +67,7 @@ pub fn remove(path: &Path) -> std::io::Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
             let mut command = std::process::Command::new(std::env::current_exe()?);
+            command.env_clear().envs(environment::plain());
             run_checked(command.args(["step", "remove"]).arg(path)).map(drop).map_err(|_| error)
         }
         other => other,

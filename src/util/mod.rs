@@ -1,6 +1,7 @@
 //! Files and child processes done safely; no word of packages here.
 
 pub mod command;
+pub mod environment;
 pub mod fs;
 pub mod interrupt;
 pub mod place;
