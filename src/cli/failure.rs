@@ -6,8 +6,9 @@ use super::ui::visible;
 use crate::ops::Error;
 use crate::repo::{self, ErrorKind};
 use crate::sandbox;
-use crate::store;
 use crate::step::{compose, configure, import, layer, seal};
+use crate::store;
+use crate::util::bounds::Stray;
 use serde_json::json;
 use std::error::Error as StdError;
 use std::path::Path;
@@ -17,6 +18,7 @@ pub fn exit(error: &Error) -> Exit {
     match error {
         Error::Exists { .. }
         | Error::Planted { .. }
+        | Error::Stray(_)
         | Error::NoManifests { .. }
         | Error::NoImage { .. }
         | Error::AmbiguousImage { .. }
@@ -84,6 +86,7 @@ pub fn hints(error: &Error) -> Vec<String> {
         Error::Planted { path, .. } if path.ends_with("_build") => {
             one("remove it; to build on another disk, name the directory in PINTREE_BUILD_DIR too")
         }
+        Error::Stray(stray) => stray_hints(stray),
         Error::Planted { .. } => one("remove it: only `pintree` makes files there; if it came with the checkout, look who put it there"),
         Error::NoManifests { .. } => one("run `pintree init`, or name the project directory with `-C`"),
         Error::Stale { .. } | Error::WouldChange { .. } => one("run `pintree lock`, review the change, and commit it"),
@@ -134,6 +137,22 @@ pub fn hints(error: &Error) -> Vec<String> {
         Error::Exists { .. } => one("move it away, or name another file"),
         _ => vec![],
     }
+}
+
+fn stray_hints(stray: &Stray) -> Vec<String> {
+    match stray {
+        Stray::Outside { target, .. } => {
+            vec![format!("copy it into the project, or allow the directory in the manifest: `outside = [\"{}\"]`", directory(target))]
+        }
+        Stray::Nowhere { .. } => vec!["remove the link, or make what it leads to".to_owned()],
+        _ => vec![],
+    }
+}
+
+/// The directory to allow for what a link leads to.
+fn directory(target: &std::path::Path) -> String {
+    let directory = if target.is_dir() { Some(target) } else { target.parent() };
+    directory.unwrap_or(target).display().to_string()
 }
 
 /// A failure for programs, on one line of stdout.

@@ -78,7 +78,7 @@ pub fn run() -> Exit {
 fn verb(cli: &Cli, ui: &mut Ui) -> Result<Exit, Error> {
     let global = &cli.global;
     // Nothing is read or written below the generated files before it is known that no link leads out of them.
-    if !matches!(cli.verb, Verb::Init(_) | Verb::Util(_) | Verb::Step(_)) {
+    if !matches!(cli.verb, Verb::Util(_) | Verb::Step(_)) {
         Project::new(global.project()).check()?;
     }
     match &cli.verb {

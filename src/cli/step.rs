@@ -9,6 +9,7 @@ use crate::sandbox::{self, Sandbox};
 use crate::step::outcome::{self, Outcome};
 use crate::step::{compose, configure, import, seal};
 use crate::store::Repo;
+use crate::util::bounds::Bounds;
 use crate::util::environment;
 use crate::util::slots::{Guard, SlotKind, Slots};
 use std::collections::BTreeMap;
@@ -244,6 +245,7 @@ fn run_seal(args: &StepSeal, warnings: &mut Vec<String>) -> Result<(), StepError
         identity: args.tree.identity,
         configured: args.configured.clone(),
         target: args.tree.target.clone(),
+        bounds: Bounds::new(Path::new(""), Path::new(""), args.outside.iter().map(String::as_str)).map_err(seal::Error::from)?,
         overlays: args.overlay.clone(),
         scripts: args.script.clone(),
         epoch: args.root.epoch,

@@ -126,6 +126,7 @@ pub(super) const TOP: &[Key] = &[
     Key::new("accelerate", Shape::List(ARCHITECTURE), "Host architectures whose native twins speed scripts up; [] turns it off.")
         .support(Support::OnlyEmpty("only `[]` is")),
     Key::new("epoch", Shape::Date, "SOURCE_DATE_EPOCH of scripts and generated files.").default("\"2020-01-01\""),
+    Key::new("outside", Shape::List(Form::Any), "Directories outside the project to which links of the project may lead.").default("[]"),
     Key::new(
         "min-age",
         Shape::Text(Form::Pattern("^[0-9]+[hdw]$")),

@@ -67,6 +67,8 @@ pub struct Manifest {
     pub holds: Vec<Hold>,
     /// Fixed user and group ids by name.
     pub ids: BTreeMap<String, u32>,
+    /// Directories outside the project in which files that the manifest names may lie, seen from the project.
+    pub outside: Vec<String>,
     /// How old what a repository offers must be before it is taken, security updates apart. It says which state of the
     /// repositories is read and steers nothing in it, so no lockfile has it.
     pub min_age: Option<Duration>,

@@ -48,6 +48,7 @@ fn read(reader: &mut Reader<'_>, table: &dyn TableLike, name: &str) -> Manifest 
     let ids = ids(reader, &fields);
     let min_age = min_age(reader, &fields);
     let limits = limits::read(reader, &fields);
+    let outside = outside(reader, &fields);
     let values = |list: &Option<Vec<Spanned<Architecture>>>| list.iter().flatten().map(|arch| arch.value.clone()).collect();
     let mut manifest = Manifest {
         name: name.to_owned(),
@@ -60,6 +61,7 @@ fn read(reader: &mut Reader<'_>, table: &dyn TableLike, name: &str) -> Manifest 
         images: BTreeMap::new(),
         holds,
         ids,
+        outside,
         min_age,
         limits,
     };
@@ -91,6 +93,20 @@ pub(super) fn age(reader: &mut Reader<'_>, text: &Spanned<&str>) -> Option<Durat
         reader.report(&text.span, ProblemKind::Malformed { value: text.value.to_owned(), expected: "an age", hint });
     }
     age
+}
+
+fn outside(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Vec<String> {
+    let list = fields.list(reader, "outside").unwrap_or_default();
+    repo::report_repeated(reader, &list, "outside");
+    let mut directories = Vec::new();
+    for Spanned { value, span } in list {
+        if value.trim().is_empty() || value.chars().any(char::is_control) {
+            let hint = Some("a directory, seen from the project: `../shared`".to_owned());
+            reader.report(&span, ProblemKind::Malformed { value: value.to_owned(), expected: "a directory", hint });
+        }
+        directories.push(value.to_owned());
+    }
+    directories
 }
 
 fn holds(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Vec<Hold> {

@@ -134,6 +134,7 @@ fn write_seal(writer: &mut Writer, seal: &Seal, layout: &Layout) {
     let mut add = |option: &str, value: &str| arguments.push(format!("--{option} {}", shell_word(value)));
     additions.overlays.iter().for_each(|path| add("overlay", path));
     additions.scripts.iter().for_each(|path| add("script", path));
+    additions.outside.iter().for_each(|path| add("outside", path));
     for (option, value) in [("hostname", &additions.hostname), ("timezone", &additions.timezone), ("locale", &additions.locale)] {
         value.iter().for_each(|value| add(option, value));
     }

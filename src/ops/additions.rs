@@ -3,30 +3,34 @@
 //! ninja compares times; a file that is gone has none, and one that came with an old time has the wrong one. So the digest
 //! of all names and contents stands in the build file too.
 
-use super::Error;
-use crate::manifest::ResolvedImage;
+use super::{Error, Project};
+use crate::manifest::{Manifest, ResolvedImage};
 use crate::pkg::Sha256;
 use crate::plan::Additions;
-use std::io;
+use crate::util::place;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// Everything that `image` adds; its files are looked for below `root`.
+/// Everything that `image` of `manifest` adds, with its files.
 ///
-/// A file that is not there is an input all the same: another rule of the user's build may make it.
-pub fn additions(root: &Path, image: &ResolvedImage<'_>) -> Result<Additions, Error> {
+/// A path that is a link is what it leads to, and links inside an overlay are links of the image. A file that is not there
+/// is an input all the same: another rule of the user's build may make it.
+pub fn additions(project: &Project, manifest: &Manifest, image: &ResolvedImage<'_>) -> Result<Additions, Error> {
     let settings = image.settings();
     let owned = |paths: Vec<&str>| paths.into_iter().map(str::to_owned).collect::<Vec<_>>();
-    let mut found = Found { root, inputs: vec![], text: String::new() };
-    for overlay in image.overlays() {
-        found.add(overlay)?;
-    }
-    for path in image.scripts().into_iter().chain(settings.authorized_keys.iter().map(String::as_str)) {
-        found.add(path)?;
+    let bounds = project.bounds(manifest)?;
+    let mut found = Found { inputs: vec![], text: String::new() };
+    let files = image.scripts().into_iter().chain(settings.authorized_keys.iter().map(String::as_str));
+    for path in image.overlays().into_iter().chain(files) {
+        match bounds.locate(path)? {
+            Some(located) => found.add(path, located.real())?,
+            None => found.note(path, "missing", ""),
+        }
     }
     Ok(Additions {
         overlays: owned(image.overlays()),
         scripts: owned(image.scripts()),
+        outside: project.outside(manifest),
         hostname: settings.hostname,
         timezone: settings.timezone,
         locale: settings.locale,
@@ -38,45 +42,34 @@ pub fn additions(root: &Path, image: &ResolvedImage<'_>) -> Result<Additions, Er
     })
 }
 
-struct Found<'a> {
-    root: &'a Path,
+struct Found {
     inputs: Vec<String>,
     text: String,
 }
 
-impl Found<'_> {
-    /// Adds a file, or a directory with all below it.
-    fn add(&mut self, path: &str) -> Result<(), Error> {
-        let full = self.root.join(path);
-        let io = |doing, path: &Path| {
-            let path = path.to_owned();
+impl Found {
+    /// Adds a file, or a directory with all below it, that lies at `real` and is called `path`.
+    fn add(&mut self, path: &str, real: &Path) -> Result<(), Error> {
+        let io = |doing| {
+            let path = real.to_owned();
             move |source| Error::Io { doing, path, source }
         };
-        let meta = match full.symlink_metadata() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.note(path, "missing", "");
-                return Ok(());
-            }
-            other => other.map_err(io("read", &full))?,
-        };
+        let meta = real.symlink_metadata().map_err(io("read"))?;
         if meta.is_dir() {
             self.note(path, "directory", "");
-            let listed = std::fs::read_dir(&full).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-            let mut names: Vec<PathBuf> = listed.map_err(io("read", &full))?.iter().map(|entry| entry.file_name().into()).collect();
-            names.sort();
-            for name in names {
+            for (name, _) in place::list(real).map_err(io("read"))? {
                 match name.to_str().filter(|name| !name.contains('\n')) {
-                    Some(name) => self.add(&format!("{path}/{name}"))?,
+                    Some(name) => self.add(&format!("{path}/{name}"), &real.join(name))?,
                     // The step says what is wrong with it.
-                    None => self.text.push_str(&format!("{path} {name:?}\n")),
+                    None => self.text.push_str(&format!("{path} {:?}\n", Path::new(&name))),
                 }
             }
         } else if meta.is_symlink() {
-            let target = std::fs::read_link(&full).map_err(io("read", &full))?;
+            let target = std::fs::read_link(real).map_err(io("read"))?;
             // ninja would follow it; the directory's time tells when the link changes.
             self.text.push_str(&format!("{path} link {target:?}\n"));
         } else if meta.is_file() {
-            let digest = Sha256::of(&std::fs::read(&full).map_err(io("read", &full))?);
+            let (digest, _) = place::open_file(real).and_then(Sha256::of_reader).map_err(io("read"))?;
             let kind = if meta.permissions().mode() & 0o111 == 0 { "file" } else { "program" };
             self.note(path, kind, &digest.to_hex());
         } else {
@@ -108,7 +101,7 @@ mod tests {
         fs::write(project.path().join("x.sh"), "#!/bin/sh\n").unwrap();
         let text = "arches = ['armhf']\n[image.i]\noverlay = ['overlays/a', 'made']\nscripts = ['x.sh']\nauthorized-keys = ['k.pub']\n";
         let manifest = manifest::parse(text, Path::new("m.toml")).unwrap();
-        let look = || additions(project.path(), &manifest.flatten("i").unwrap()).unwrap();
+        let look = || additions(&Project::new(project.path()), &manifest, &manifest.flatten("i").unwrap()).unwrap();
         let first = look();
         let inputs =
             ["overlays/a", "overlays/a/etc", "overlays/a/etc/a", "overlays/a/etc/b", "overlays/a/etc/empty", "made", "x.sh", "k.pub"];

@@ -1,7 +1,7 @@
 //! `pintree build`: lock if allowed and needed, write the build file, run ninja, tell what came out.
 
 use super::work::Work;
-use super::{Choice, Error, Project, Session, disagreements, leftovers, moment, network};
+use super::{Choice, Error, Project, Session, disagreements, generated, leftovers, moment, network};
 use crate::ninja::{self, Layout};
 use crate::pkg::{Architecture, Sha256, render_limits};
 pub use crate::plan::Stage;
@@ -111,7 +111,7 @@ pub fn build(session: &mut Session<'_>, options: &Options) -> Result<Report, Err
     let chosen = options.choice.load(&session.project)?;
     let mut work = Work::load(session, chosen, options.locked)?;
     let generated = session.project.generated();
-    create_directory(&generated)?;
+    generated::make(&generated)?;
     let guard = exclusive(session, &generated)?;
     leftovers::clear(&generated)?;
     let store = Repo::init(&session.project.store())?;
@@ -150,7 +150,7 @@ pub fn build(session: &mut Session<'_>, options: &Options) -> Result<Report, Err
 
 /// Brings packages into the store that are not there yet, and builds nothing of them.
 pub(super) fn import(session: &mut Session<'_>, work: &Work, site: &Site) -> Result<(), Error> {
-    create_directory(&session.project.generated())?;
+    generated::make(&session.project.generated())?;
     let store = Repo::init(&session.project.store())?;
     let mut plan = work.plan()?;
     settle_files(session, &store, &mut plan)?;
@@ -178,7 +178,7 @@ pub(super) fn import(session: &mut Session<'_>, work: &Work, site: &Site) -> Res
 pub fn generate(session: &mut Session<'_>, options: &Options) -> Result<PathBuf, Error> {
     let chosen = options.choice.load(&session.project)?;
     let work = Work::load(session, chosen, options.locked)?;
-    create_directory(&session.project.generated())?;
+    generated::make(&session.project.generated())?;
     Repo::init(&session.project.store())?;
     let site = Site::of(&session.project);
     write_files(session, &work, &work.plan()?, options.until, &site)?;
@@ -323,7 +323,8 @@ pub(super) fn run(session: &mut Session<'_>, options: &Options, plan: &Plan, sit
         environment.push(("PINTREE_OFFLINE", "1".into()));
     }
     environment.extend(site.environment.iter().cloned());
-    let (_credentials, variable) = network::hand_on().map_err(|source| Error::Io { doing: "hand on", path: "credentials".into(), source })?;
+    let (_credentials, variable) =
+        network::hand_on().map_err(|source| Error::Io { doing: "hand on", path: "credentials".into(), source })?;
     environment.push(variable);
     let spec = ninja::Run {
         directory: session.project.root(),

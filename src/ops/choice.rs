@@ -1,7 +1,7 @@
 //! Which images a verb works on.
 
 use super::{Error, Project};
-use crate::manifest::{self, Manifest};
+use crate::manifest::Manifest;
 use crate::pkg::Architecture;
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ pub struct Chosen {
 impl Choice {
     /// Loads the project's manifests and finds the images in them.
     pub fn load(&self, project: &Project) -> Result<Vec<Chosen>, Error> {
-        let manifests = project.manifests()?.iter().map(|path| manifest::load(path)).collect::<Result<Vec<_>, _>>()?;
+        let manifests = project.manifests()?.iter().map(|path| project.load(path)).collect::<Result<Vec<_>, _>>()?;
         self.pick(manifests)
     }
 
@@ -83,6 +83,7 @@ fn names(wanted: &str, manifest: &Manifest, image: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest;
     use std::path::Path;
 
     fn manifests() -> Vec<Manifest> {

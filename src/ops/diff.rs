@@ -86,7 +86,7 @@ pub fn diff(session: &mut Session<'_>, options: &Options) -> Result<Report, Erro
 pub fn lockfiles(session: &mut Session<'_>, manifest_name: &str, old: Option<&Lockfile>, new: &Lockfile) -> Result<Report, Error> {
     let path = session.project.store();
     let store = if path.join("config").exists() { Some(Repo::open(&path)?) } else { None };
-    let manifest = manifest::load(&session.project.manifest(manifest_name)).ok();
+    let manifest = session.project.load(&session.project.manifest(manifest_name)).ok();
     let side = |lockfile: Option<&Lockfile>| Locked { lockfile: lockfile.cloned(), manifest: manifest.clone() };
     let comparison = compare(session, store.as_ref(), manifest_name, &[side(old), side(Some(new))])?;
     let comparisons = if comparison.is_empty() { vec![] } else { vec![comparison] };
@@ -230,7 +230,7 @@ fn locked(session: &Session<'_>, git: Option<&Git>, place: &Place, path: &Path) 
         Place::WorkTree | Place::File(Some(_)) => {
             let (path, named) = if let Place::File(Some(path)) = place { (path.as_path(), true) } else { (path, false) };
             let lockfile = if named || path.exists() { Some(Lockfile::load(path)?) } else { None };
-            Ok(Locked { lockfile, manifest: manifest::load(&manifest_path).ok() })
+            Ok(Locked { lockfile, manifest: session.project.load(&manifest_path).ok() })
         }
         Place::Revision { name, commit } => {
             let git = needed(session, git)?;

@@ -1,7 +1,7 @@
 //! `pintree doctor`: what this host lacks, and the command that mends it.
 
 use super::{Error, Session, drivers, network};
-use crate::manifest::{self, Manifest};
+use crate::manifest::Manifest;
 use crate::pkg::{Architecture, Trust};
 use crate::repo::{ARCHIVES, Cache, Client, ClientOptions, ErrorKind, Limit, MirrorSettings, Mirrors, Url, join, shown};
 use crate::sandbox::{self, Finding, State};
@@ -174,7 +174,7 @@ fn manifests(session: &Session<'_>) -> (Vec<Manifest>, Finding) {
     let mut good = vec![];
     let mut bad = vec![];
     for path in &paths {
-        match manifest::load(path) {
+        match session.project.load(path) {
             Ok(manifest) => good.push(manifest),
             Err(_) => bad.push(format!("`{}`", path.display())),
         }

@@ -28,6 +28,9 @@ pub enum Error {
         /// What it is.
         fault: crate::util::place::Fault,
     },
+    /// A path leads where it may not, or to what cannot be read.
+    #[error(transparent)]
+    Stray(#[from] crate::util::bounds::Stray),
     /// A file that is to be written is there already.
     #[error("`{}` is there already", path.display())]
     Exists {

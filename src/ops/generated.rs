@@ -7,6 +7,7 @@
 use super::Error;
 use crate::util::place::{self, Fault};
 use rustix::fs::FileType;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// The environment variable that names the one directory to which `_build` may be a link.
@@ -69,6 +70,13 @@ pub fn check(generated: &Path) -> Result<(), Error> {
     }
 }
 
+/// Makes the directory unless it is there.
+pub fn make(generated: &Path) -> Result<(), Error> {
+    check(generated)?;
+    let made = if generated.is_dir() { Ok(()) } else { place::make_directory(generated) };
+    made.map_err(|source| Error::Io { doing: "create the directory", path: generated.to_owned(), source })
+}
+
 /// Where the directory is, if it is a link to where the caller's environment says.
 fn agreed(generated: &Path) -> Option<PathBuf> {
     let named = std::env::var_os(DIRECTORY).filter(|named| !named.is_empty())?;
@@ -93,17 +101,18 @@ fn look(path: &Path, real: &Path, kind: FileType, part: Part) -> Result<(), Erro
         Part::Deep | Part::Entry => either,
         Part::Site | Part::Store | Part::Copy | Part::Project | Part::Flat => FileType::Directory,
     };
-    let stat = match part {
-        _ if kind != wanted => place::look(real, wanted),
-        Part::File => place::look(real, wanted),
-        _ => Ok(None),
-    };
-    match stat.map_err(|error| planted(path, error))? {
+    if kind != wanted {
+        place::look(real, wanted).map_err(|error| planted(path, error))?;
+    }
+    match part {
         // ninja truncates and appends to what it finds.
-        Some(stat) if part == Part::File && stat.st_nlink > 1 => {
-            Err(Error::Planted { path: path.to_owned(), fault: Fault::Names { count: stat.st_nlink.into() } })
-        }
-        _ if wanted == FileType::Directory && part != Part::Entry => enter(path, real, part),
+        // One that another run has removed meanwhile has no name at all.
+        Part::File => match real.symlink_metadata().map_or(0, |meta| meta.nlink()) {
+            0 | 1 => Ok(()),
+            count => Err(Error::Planted { path: path.to_owned(), fault: Fault::Names { count } }),
+        },
+        Part::Entry => Ok(()),
+        _ if wanted == FileType::Directory => enter(path, real, part),
         _ => Ok(()),
     }
 }
@@ -139,15 +148,50 @@ mod tests {
     #[test]
     fn refuses_a_link_wherever_this_program_goes() {
         let places = [
-            "", "/work", "/work/m.i.armhf.seal", "/ids", "/logs", "/logs/stages", "/logs/stages/0.log", "/slots", "/slots/cpu-0", "/stages",
-            "/ostree", "/ostree/tmp", "/ostree/tmp/cache", "/ostree/objects", "/ostree/objects/00", "/ostree/config", "/ostree/refs/heads/deb",
-            "/ostree/extensions/pintree", "/verify", "/verify/work", "/verify.gone", "/bot", "/bot/lock", "/bot/project",
-            "/bot/project/_build", "/bot/project/_build/work", "/bisect/project/_build/logs", "/lock", "/outcomes", "/build.ninja",
-            "/rules.ninja", "/sources.toml", "/.ninja_log", "/m.i.armhf.packages", "/m.indexes.json", "/cache/pintree",
+            "",
+            "/work",
+            "/work/m.i.armhf.seal",
+            "/ids",
+            "/logs",
+            "/logs/stages",
+            "/logs/stages/0.log",
+            "/slots",
+            "/slots/cpu-0",
+            "/stages",
+            "/ostree",
+            "/ostree/tmp",
+            "/ostree/tmp/cache",
+            "/ostree/objects",
+            "/ostree/objects/00",
+            "/ostree/config",
+            "/ostree/refs/heads/deb",
+            "/ostree/extensions/pintree",
+            "/verify",
+            "/verify/work",
+            "/verify.gone",
+            "/bot",
+            "/bot/lock",
+            "/bot/project",
+            "/bot/project/_build",
+            "/bot/project/_build/work",
+            "/bisect/project/_build/logs",
+            "/lock",
+            "/outcomes",
+            "/build.ninja",
+            "/rules.ninja",
+            "/sources.toml",
+            "/.ninja_log",
+            "/m.i.armhf.packages",
+            "/m.indexes.json",
+            "/cache/pintree",
         ];
         for place in places {
             let refused = refusal(|project| plant(project, &format!("_build{place}"), |path| symlink(project.join("home"), path).unwrap()));
-            assert_eq!(refused.as_deref(), Some(&*format!("`PROJECT/_build{place}` is not used: it is a link to `PROJECT/home`")), "{place}");
+            assert_eq!(
+                refused.as_deref(),
+                Some(&*format!("`PROJECT/_build{place}` is not used: it is a link to `PROJECT/home`")),
+                "{place}"
+            );
         }
     }
 

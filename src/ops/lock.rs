@@ -9,7 +9,7 @@ use super::solve::{Solved, solve};
 use super::{Error, Session, Stale, holds, ids, merge, steering};
 use crate::diff::{self, Comparison, Facts};
 use crate::lock::{self, Lockfile, Steering};
-use crate::manifest::{self, Manifest};
+use crate::manifest::Manifest;
 use crate::pkg::Pin;
 use crate::util::fs::write_if_changed;
 use jiff::Timestamp;
@@ -95,7 +95,7 @@ pub struct Locked {
 pub fn manifests(session: &Session<'_>, paths: &[PathBuf]) -> Result<Vec<Manifest>, Error> {
     let paths =
         if paths.is_empty() { session.project.manifests()? } else { paths.iter().map(|path| session.project.root().join(path)).collect() };
-    Ok(paths.iter().map(|path| manifest::load(path)).collect::<Result<_, _>>()?)
+    paths.iter().map(|path| session.project.load(path)).collect()
 }
 
 /// Locks manifests.
@@ -216,7 +216,9 @@ pub(super) fn save(lockfile: &Lockfile, path: &Path) -> Result<bool, Error> {
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).map_err(|source| Error::Io { doing: "create the directory", path: parent.to_owned(), source })?;
     }
-    Ok(lockfile.save(path)?)
+    // A link inside the project stays one.
+    let path = if path.is_symlink() { path.canonicalize().unwrap_or_else(|_| path.to_owned()) } else { path.to_owned() };
+    Ok(lockfile.save(&path)?)
 }
 
 fn missing(path: &Path) -> Stale {

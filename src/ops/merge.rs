@@ -40,7 +40,7 @@ pub fn merge(session: &Session<'_>, name: &str, texts: &Texts) -> Result<Lockfil
     let (base, ours, theirs) = parse(texts)?;
     let sides = Sides { base: base.as_ref(), ours: &ours, theirs: &theirs };
     let steering = sides.steering()?;
-    let manifest = as_steered(manifest::load(&session.project.manifest(name))?, &steering);
+    let manifest = as_steered(session.project.load(&session.project.manifest(name))?, &steering);
     let contradiction = |source| Error::Contradiction { manifest: name.to_owned(), source };
     let preferred = Lockfile::build(sides.parts(steering.clone()), Some(&ours)).map_err(contradiction)?;
     let mut silence = Silence;

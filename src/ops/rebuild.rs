@@ -8,7 +8,7 @@ use super::build::{Site, create_directory, exclusive, run, write_files};
 use super::difference::{self, Side};
 use super::verify::{self, Check, Finding, FindingKind, Seen};
 use super::work::Work;
-use super::{Choice, Error, Session, build, leftovers, proofs};
+use super::{Choice, Error, Session, build, generated, leftovers, proofs};
 use crate::pkg::Pin;
 use crate::plan::{Compose, Plan, Stage};
 use crate::store::{self, Checksum, RefName, Repo};
@@ -36,7 +36,7 @@ pub fn rebuild(session: &mut Session<'_>, choice: Choice, archives: Option<PathB
     let chosen = choice.load(&session.project)?;
     let generated = session.project.generated();
     let mut work = Work::load(session, chosen, true)?;
-    create_directory(&generated)?;
+    generated::make(&generated)?;
     let _guard = exclusive(session, &generated)?;
     let store = Repo::init(&session.project.store())?;
     work.keep_ids_in(&generated.join(DIRECTORY).join("ids"));

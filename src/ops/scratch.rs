@@ -7,14 +7,16 @@ use super::build::{self, Site, create_directory, exclusive};
 use super::choice::Chosen;
 use super::git::Git;
 use super::work::Work;
-use super::{Choice, Error, Project, Session, leftovers, lock};
+use super::{Choice, Error, Project, Session, generated, leftovers, lock};
 use crate::lock::Lockfile;
 use crate::manifest::{self, Manifest};
 use crate::plan::Stage;
 use crate::step::outcome::Outcome;
 use crate::store::{RefName, Repo};
+use crate::util::place;
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -85,7 +87,7 @@ impl Scratch {
             path: directory.clone(),
             source: errno.into(),
         })?;
-        let project = Project::new(directory.join("project"));
+        let project = Project::copy(directory.join("project"), session.project.root());
         Ok(Self { directory, project, commit: None, _guard: guard })
     }
 
@@ -132,12 +134,18 @@ impl Scratch {
         for name in CURRENT {
             let (from, to) = (session.project.root().join(name), root.join(name));
             if from.exists() {
-                std::fs::copy(&from, &to).map_err(|source| Error::Io { doing: "copy", path: from, source })?;
+                let copied = std::fs::read(&from).and_then(|text| place::create(&to)?.write_all(&text));
+                copied.map_err(|source| Error::Io { doing: "copy", path: from, source })?;
             }
         }
-        for manifest in self.manifests()? {
+        // What they name is complete only afterwards.
+        for path in self.project.manifests()? {
+            let manifest = manifest::load(&path)?;
             for directory in manifest.repos.values().filter_map(|repo| repo.directory.as_ref()) {
-                take_files(&session.project.root().join(directory), &root.join(directory))?;
+                // A directory that no commit has is made; one that is a link is the directory that it leads to.
+                let bounds = self.project.bounds(&manifest)?;
+                let to = bounds.locate(directory)?.map_or_else(|| root.join(directory), |located| located.real().to_owned());
+                take_files(&session.project.root().join(directory), &to)?;
             }
         }
         self.commit = Some(commit.to_owned());
@@ -146,7 +154,7 @@ impl Scratch {
 
     /// The manifests that lie there.
     pub fn manifests(&self) -> Result<Vec<Manifest>, Error> {
-        Ok(self.project.manifests()?.iter().map(|path| manifest::load(path)).collect::<Result<_, _>>()?)
+        self.project.manifests()?.iter().map(|path| self.project.load(path)).collect()
     }
 
     /// The lockfiles that lie there.
@@ -259,7 +267,7 @@ impl Scratch {
             return Ok(());
         }
         if let Some(parent) = to.parent() {
-            create_directory(parent)?;
+            generated::make(parent)?;
         }
         let (from, to) = (Repo::open(from)?, Repo::init(to)?);
         let mut packages = vec![];

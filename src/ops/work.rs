@@ -6,7 +6,7 @@
 //! other one again.
 
 use super::choice::Chosen;
-use super::{Error, Session, additions, ids, leftovers, lock, targets};
+use super::{Error, Project, Session, additions, ids, leftovers, lock, targets};
 use crate::lock::{Id, Lockfile, id_line};
 use crate::plan::{self, Configure, Plan};
 use crate::step::outcome::{Outcome, Unrecorded};
@@ -18,8 +18,7 @@ use std::path::{Path, PathBuf};
 /// Chosen images with their lockfiles.
 pub struct Work {
     pub chosen: Vec<(Chosen, Lockfile)>,
-    /// The project's directory.
-    root: PathBuf,
+    project: Project,
     /// Where the names that each image is given ids for are kept, one file an image.
     directory: PathBuf,
     /// Names that scripts have asked for in this run, by the ref of the configured image.
@@ -39,8 +38,8 @@ impl Work {
 
     /// Takes lockfiles as they are.
     pub fn of(session: &Session<'_>, chosen: Vec<(Chosen, Lockfile)>) -> Self {
-        let (root, directory) = (session.project.root().to_owned(), session.project.generated().join("ids"));
-        Self { chosen, root, directory, asked: BTreeMap::new() }
+        let (project, directory) = (session.project.clone(), session.project.generated().join("ids"));
+        Self { chosen, project, directory, asked: BTreeMap::new() }
     }
 
     /// Keeps the names that images are given ids for in another directory.
@@ -56,7 +55,7 @@ impl Work {
                 for architecture in arches {
                     let mut target = targets::target(&chosen.manifest, lockfile, image, architecture)?;
                     if let Some(resolved) = chosen.manifest.flatten(image) {
-                        target.additions = additions::additions(&self.root, &resolved)?;
+                        target.additions = additions::additions(&self.project, &chosen.manifest, &resolved)?;
                     }
                     wanted.push(target);
                 }
@@ -155,7 +154,7 @@ fn read_names(path: &Path) -> Result<Option<BTreeSet<String>>, Error> {
 mod tests {
     use super::*;
     use crate::manifest::{self, Manifest};
-    use crate::ops::{Project, Talk};
+    use crate::ops::Talk;
     use crate::pkg::Architecture;
     use crate::util::interrupt::Interrupt;
     use std::time::SystemTime;

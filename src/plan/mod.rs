@@ -43,6 +43,8 @@ pub struct Additions {
     pub overlays: Vec<String>,
     /// Programs to run in the sandbox, in their order.
     pub scripts: Vec<String>,
+    /// Directories outside the project in which these may lie.
+    pub outside: Vec<String>,
     /// The system's name.
     pub hostname: Option<String>,
     /// The name of the time zone.

@@ -1,5 +1,6 @@
 //! Files and child processes done safely; no word of packages here.
 
+pub mod bounds;
 pub mod command;
 pub mod environment;
 pub mod fs;

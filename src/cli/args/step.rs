@@ -175,6 +175,9 @@ pub struct StepSeal {
     /// A program to run in the sandbox (repeatable)
     #[arg(long)]
     pub script: Vec<PathBuf>,
+    /// A directory outside the current one in which these may lie (repeatable)
+    #[arg(long)]
+    pub outside: Vec<String>,
     /// The system's name
     #[arg(long)]
     pub hostname: Option<String>,

@@ -45,7 +45,7 @@ pub enum Error {
         log: PathBuf,
     },
     /// What a script left cannot be read.
-    #[error("{script} left something odd")]
+    #[error("`{script}` left the tree in a state that cannot be used")]
     Left {
         /// The script that ran last, as `name:architecture postinst configure`.
         script: String,

@@ -21,6 +21,9 @@ pub enum Error {
         /// Why it failed.
         source: io::Error,
     },
+    /// A path leads where it may not, or to what cannot be read.
+    #[error(transparent)]
+    Stray(#[from] crate::util::bounds::Stray),
     /// The repository failed.
     #[error(transparent)]
     Store(#[from] store::Error),

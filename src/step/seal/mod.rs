@@ -31,6 +31,7 @@ use crate::pkg::{Architecture, Permissions, Severity, Sha256, TreeCheck};
 use crate::sandbox;
 use crate::step::configure::SCRIPTS;
 use crate::store::{Checksum, CommitParts, IMAGE_FORMAT, RefName, Repo, Tree, Value};
+use crate::util::bounds::{Bounds, Located};
 use root::Root;
 use sha2::Digest as _;
 use std::collections::BTreeMap;
@@ -51,6 +52,8 @@ pub struct Arguments {
     pub configured: RefName,
     /// The ref to write.
     pub target: RefName,
+    /// Where overlays, scripts and keys may lie.
+    pub bounds: Bounds,
     /// Directories to lay over the tree, the last one wins.
     pub overlays: Vec<PathBuf>,
     /// Programs to run in the sandbox, in their order.
@@ -100,11 +103,11 @@ fn seal(repo: &Repo, arguments: &Arguments) -> Result<Sealed, Error> {
 
     let mut overlays = sha2::Sha256::new();
     for overlay in &arguments.overlays {
-        overlay::lay(&mut root, overlay, &mut overlays)?;
+        overlay::lay(&mut root, &located(&arguments.bounds, overlay)?, &mut overlays)?;
     }
     let overlays = hex(overlays);
     permissions::apply(&mut root, &arguments.permissions)?;
-    let keys = settings::apply(&mut root, &arguments.settings)?;
+    let keys = settings::apply(&mut root, &arguments.settings, &arguments.bounds)?;
     presets::apply(&mut root)?;
     let settings = settings_digest(arguments, &keys);
     let scripts = scripts::run(&mut root, configured.meta, arguments)?;
@@ -141,6 +144,11 @@ fn seal(repo: &Repo, arguments: &Arguments) -> Result<Sealed, Error> {
     }
     let commit = repo.write_commit(&commit)?;
     Ok(Sealed { commit, changed: false, kernels, findings })
+}
+
+/// What a path of the manifest leads to.
+fn located(bounds: &Bounds, path: &Path) -> Result<Located, Error> {
+    bounds.locate(path)?.ok_or_else(|| Error::io("open", path)(std::io::ErrorKind::NotFound.into()))
 }
 
 /// The digest of all settings: two images with one digest have the same.

@@ -2,7 +2,7 @@
 
 use super::error::Error;
 use super::root::{Root, join};
-use super::{Arguments, hex};
+use super::{Arguments, hex, located};
 use crate::sandbox::{self, Command, Ended, Sandbox};
 use crate::step::layer::{self, Workspace};
 use crate::step::log::Log;
@@ -14,6 +14,9 @@ use std::path::Path;
 /// Where a script stands while it runs; nothing of it stays.
 const PLACE: &str = ".pintree";
 
+/// The largest script that is read: compiled ones are below this.
+const MAX_SCRIPT: u64 = 64 << 20;
+
 /// How a script is called in logs and in the commit's list; packages have an architecture in the place of the first word.
 pub(super) fn title(path: &Path) -> String {
     format!("image {}", path.display())
@@ -24,7 +27,7 @@ pub(super) fn run(root: &mut Root<'_>, meta: Checksum, arguments: &Arguments) ->
     let mut digest = sha2::Sha256::new();
     let mut scripts = Vec::new();
     for path in &arguments.scripts {
-        let content = std::fs::read(path).map_err(Error::io("read", path))?;
+        let content = located(&arguments.bounds, path)?.read(MAX_SCRIPT)?;
         if !content.starts_with(b"#!") && !content.starts_with(b"\x7fELF") {
             return Err(Error::NoProgram { path: path.clone() });
         }

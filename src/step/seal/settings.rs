@@ -1,7 +1,9 @@
 //! The system's name, time zone and locale, and who may log in first.
 
 use super::error::{Error, KeyFault};
-use super::root::Root;
+use super::located;
+use super::root::{MAX_TEXT, Root};
+use crate::util::bounds::Bounds;
 use std::path::{Path, PathBuf};
 
 /// What the manifest says of the system inside the image.
@@ -22,7 +24,7 @@ pub struct Settings {
 const KEYS: &str = "usr/lib/ssh/authorized_keys.d";
 
 /// Writes all settings into the tree; gives the text of the keys, which the image's digest needs.
-pub(super) fn apply(root: &mut Root<'_>, settings: &Settings) -> Result<String, Error> {
+pub(super) fn apply(root: &mut Root<'_>, settings: &Settings, bounds: &Bounds) -> Result<String, Error> {
     if let Some(name) = &settings.hostname {
         root.write("etc/hostname", format!("{name}\n").as_bytes())?;
         if root.entry("etc/hosts")?.is_none() {
@@ -40,7 +42,7 @@ pub(super) fn apply(root: &mut Root<'_>, settings: &Settings) -> Result<String, 
     }
     host_keys(root)?;
     certificate(root)?;
-    login(root, &settings.authorized_keys)
+    login(root, &settings.authorized_keys, bounds)
 }
 
 fn timezone(root: &mut Root<'_>, zone: &str) -> Result<(), Error> {
@@ -128,10 +130,11 @@ ExecStart=/usr/sbin/make-ssl-cert generate-default-snakeoil
 }
 
 /// Lets those who have one of the keys log in as root.
-fn login(root: &mut Root<'_>, files: &[PathBuf]) -> Result<String, Error> {
+fn login(root: &mut Root<'_>, files: &[PathBuf], bounds: &Bounds) -> Result<String, Error> {
     let mut keys = String::new();
     for file in files {
-        let text = std::fs::read_to_string(file).map_err(Error::io("read", file))?;
+        let bytes = located(bounds, file)?.read(MAX_TEXT)?;
+        let text = String::from_utf8_lossy(&bytes);
         let found = public_keys(&text).map_err(|fault| Error::Key { path: file.clone(), fault })?;
         found.iter().for_each(|key| keys.extend([*key, "\n"]));
     }

@@ -94,7 +94,7 @@ fn says_which_overlays_cannot_be_laid() {
     cannot set owner and mode of `/etc/app`: the image has no group `nobody`
     cannot lay `PROJECT/o/pipe` over the tree: a fifo cannot be part of an image
     cannot lay `PROJECT/o/x�` over the tree: its name or target is not UTF-8
-    cannot read directory `PROJECT/missing`
+    cannot open `PROJECT/missing`
     ");
 }
 

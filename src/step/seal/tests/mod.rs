@@ -80,6 +80,7 @@ impl Set {
             identity: Sha256::of(b"pins"),
             configured,
             target: "image/m/i/armhf/sealed".parse().unwrap(),
+            bounds: Bounds::new(Path::new("/"), Path::new("/"), []).unwrap(),
             overlays: vec![],
             scripts: vec![],
             epoch: 1_577_836_800,
