@@ -28,6 +28,7 @@ const ROWS: &[Row] = &[
     Row { name: "taken-over-by-source", guard: "downgrade", attack: other_source, twin: other_newer_source },
     Row { name: "older-for-one-architecture", guard: "downgrade", attack: older_for_one, twin: newer_for_both },
     Row { name: "swapped-file-of-a-kept-pin", guard: "kept-bytes", attack: swapped_file, twin: rollback_upgrade },
+    Row { name: "swapped-store-entry-of-a-kept-pin", guard: "kept-bytes", attack: swapped_store, twin: kept_by_the_store },
     Row { name: "lost-file-of-a-kept-pin", guard: "kept-bytes", attack: lost_file, twin: allowed_downgrade },
     Row { name: "slow-index", guard: "patience", attack: slow_index, twin: lumpy_index },
     Row { name: "slow-only-mirror", guard: "patience", attack: slow_only_mirror, twin: upgrade },
@@ -359,6 +360,33 @@ fn swapped_file() -> Verdict {
     refused(&project, &["lock", "--upgrade"], 4, "`one` 2.0 of repository `debian`")
 }
 
+/// A project that has built its images, and whose mirror has gone back and lost its files.
+fn built() -> (Archive, Project) {
+    let (archive, project) = locked();
+    project.build();
+    archive.publish(&pair("1.0"));
+    ["one", "two"].iter().for_each(|name| std::fs::remove_file(archive.path(&pool_path(&package(name, "2.0")))).unwrap());
+    (archive, project)
+}
+
+/// The store's entry of one package names the commit of the other: its fields are not the pin's.
+fn swapped_store() -> Verdict {
+    let (_archive, project) = built();
+    let digest = |name: &str| pintree::pkg::Sha256::of(&package(name, "2.0").build()).to_hex();
+    let mut refs = vec![];
+    crate::fixture::files_below(&project.path("_build/ostree/refs/heads/deb"), &mut |path| refs.push(path.to_owned()));
+    let of = |name: &str| refs.iter().find(|path| path.to_string_lossy().replace('/', "").ends_with(&digest(name))).unwrap();
+    std::fs::copy(of("two"), of("one")).unwrap();
+    let before = project.lockfile();
+    let ran = project.run(&["lock", "--upgrade"]);
+    Verdict::of(ran.code != 0 && project.lockfile() == before, format!("exit {} {}", ran.code, first_line(&ran)))
+}
+
+fn kept_by_the_store() -> Verdict {
+    let (_archive, project) = built();
+    keeps(&project, &["lock", "--upgrade"])
+}
+
 fn lost_file() -> Verdict {
     let (archive, project) = locked();
     archive.publish(&pair("1.0"));
@@ -483,46 +511,59 @@ fn retry_soon() -> Verdict {
 }
 
 fn endless_body() -> Verdict {
-    let (_archive, project, _second) = faulty(RELEASE, Fault::Endless(100_000, Duration::from_millis(2)));
+    let (_archive, project, _second) = faulty(RELEASE, Fault::Endless(20_000, Duration::from_millis(1)));
     ends(&project, &["lock", "--upgrade"], 0, Duration::from_secs(20))
 }
 
-/// Runs verbs by another clock.
-fn by_clock(day: &str, code: Option<i32>) -> Verdict {
+/// Runs every verb by other clocks; those that judge signatures must end with `code`, and none may panic.
+fn by_clocks(moments: &[&str], code: i32) -> Verdict {
     let found = std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|one| one.join("faketime").is_file()));
     if !found {
         return Verdict::Skipped("no faketime".to_owned());
     }
-    let (_archive, project) = locked();
     let mut figures = vec![];
     let mut is_fine = true;
-    for arguments in [&["lock", "--upgrade"][..], &["outdated"], &["lock", "--check"], &["verify"], &["gc"], &["doctor"]] {
-        let mut command = project.command("faketime");
-        command.args([day, &crate::fixture::program()]).args(arguments);
-        let ran = project.finish(&mut command);
-        // What judges by the clock says so; the rest does its work, or finds nothing to do.
-        let judges = ["lock", "outdated"].contains(&arguments[0]) && arguments != ["lock", "--check"];
-        is_fine &= ran.code != 101 && !ran.stderr.contains("panicked");
-        if let (Some(code), true) = (code, judges) {
-            is_fine &= ran.code == code && (code == 0 || ran.stderr.contains("hint: set this machine's clock"));
+    for moment in moments {
+        let (_archive, project) = committed();
+        let mut codes = vec![];
+        for (arguments, judges) in [
+            (&["lock", "--upgrade"][..], true),
+            (&["outdated"], true),
+            (&["bot", "--dry-run", "--until", "composed"], true),
+            (&["lock", "--check"], false),
+            (&["build", "--until", "composed"], false),
+            (&["verify"], false),
+            (&["why", "root", "one"], false),
+            (&["tree", "root"], false),
+            (&["diff"], false),
+            (&["gc"], false),
+            (&["doctor"], false),
+            (&["init", "--arch", "amd64", "manifests/more.toml"], false),
+        ] {
+            let mut command = project.command("faketime");
+            command.args([moment, crate::fixture::program().as_str()]).args(arguments);
+            let ran = project.finish(&mut command);
+            is_fine &= ran.code != 101 && !ran.stderr.contains("panicked");
+            is_fine &= !judges || ran.code == code && (code == 0 || ran.stderr.contains("hint: set this machine's clock"));
+            codes.push(ran.code.to_string());
         }
-        figures.push(format!("{} {}", arguments.join(" "), ran.code));
+        figures.push(format!("{moment}: {}", codes.join(" ")));
     }
     Verdict::of(is_fine, figures.join(", "))
 }
 
 fn clock_after_2106() -> Verdict {
-    by_clock("2107-01-01", Some(7))
+    by_clocks(&["2106-02-07 06:28:16", "2300-01-01 00:00:00"], 7)
 }
 
 fn clock_before_2106() -> Verdict {
-    by_clock("2027-02-01", Some(0))
+    by_clocks(&["2038-01-19 03:14:08"], 0)
 }
 
 fn clock_before_1970() -> Verdict {
-    by_clock("1960-01-01", Some(7))
+    by_clocks(&["1969-12-31 23:59:58", "1901-01-01 00:00:00"], 7)
 }
 
 fn clock_of_today() -> Verdict {
-    by_clock("2027-01-01", Some(0))
+    by_clocks(&["2027-01-01 00:00:00"], 0)
 }
