@@ -13,7 +13,7 @@ SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 missing = $(strip $(foreach t,$(1),$(if $(shell command -v $(firstword $(subst :, ,$(t)))),,$(lastword $(subst :, ,$(t))))))
 MODULES = $(shell pkg-config --exists ostree-1 2>/dev/null || echo libostree-dev) $(shell python3 -c 'import yaml' 2>/dev/null || echo python3-yaml)
 
-.PHONY: setup bench-setup build demo test check fuzz bench accept-compose accept-image accept-review lints clean
+.PHONY: setup bench-setup build demo test check fuzz bench accept-compose accept-image accept-review accept-trust-repositories accept-trust-sandbox lints clean
 
 setup:
 	@packages="$(call missing,$(TOOLS)) $(MODULES)"; \
@@ -79,6 +79,12 @@ accept-image: build bench-setup
 
 accept-review: build bench-setup
 	tests/accept/accept-review.sh
+
+accept-trust-repositories: build bench-setup
+	tests/accept/accept-trust-repositories.sh
+
+accept-trust-sandbox: build bench-setup
+	tests/accept/accept-trust-sandbox.sh
 
 clean:
 	rm -rf _build

@@ -80,11 +80,6 @@ pub fn chosen(rows: &[Row]) -> Vec<&Row> {
     }
 }
 
-/// Tells whether this run is of every row.
-pub fn is_whole() -> bool {
-    std::env::var("PINTREE_ATTACKS").is_ok_and(|rows| rows == "all")
-}
-
 /// Prints one line for each result and fails unless all held; for tables that play several rows in one go.
 pub fn judge(table: &str, results: &[(&str, &str, Verdict, Verdict)], accepted: &[Accepted]) {
     let mut text = String::new();
