@@ -243,6 +243,7 @@ mod tests {
             libc::SYS_kexec_load,
             libc::SYS_finit_module,
             libc::SYS_fanotify_init,
+            libc::SYS_io_uring_setup,
         ] {
             assert!(listed(number), "{number}");
         }

@@ -2,7 +2,8 @@
  *
  * Free of a C library, so that a compiler for the machine is enough. Prints `ROW name guard attack errno twin`; `1` says that
  * the attack worked, or that the twin did. Files of the package say where the canary of the host lies and which port it listens on.
- * Called with arguments it is the launcher on the host instead: it puts a key into a session keyring and becomes the program named. */
+ * Called with arguments it is the launcher on the host instead: it puts a key into a session keyring, leaves a directory open and becomes the
+ * program named. */
 
 typedef long word;
 typedef unsigned long uword;
@@ -32,7 +33,7 @@ static word call(word n, word a, word b, word c, word d, word e, word f) {
 }
 __asm__(".globl _start\n_start: mov r0, sp\nbic sp, sp, #7\nbl begin\n");
 #endif
-enum { OPEN_TREE = 428, MOVE_MOUNT = 429, FSOPEN = 430, IO_URING_SETUP = 425, PIDFD_OPEN = 434, CLONE3 = 435, PIDFD_GETFD = 438 };
+enum { OPEN_TREE = 428, MOVE_MOUNT = 429, FSOPEN = 430, PIDFD_OPEN = 434, CLONE3 = 435, PIDFD_GETFD = 438 };
 enum { HERE = -100, WRONLY = 1, RDWR = 2, CREAT = 0100, DIRECTORY = 0200000 };
 #if !defined(__x86_64__)
 #undef DIRECTORY
@@ -247,7 +248,6 @@ static void rows(void) {
     row("aslr", "settings", tried("/proc/sys/kernel/randomize_va_space", WRONLY), tried("/proc/sys/kernel/randomize_va_space", 0));
     row("host-name", "settings", tried("/proc/sys/kernel/hostname", WRONLY), tried("/proc/sys/kernel/hostname", 0));
     row("interrupts", "settings", tried("/proc/irq/default_smp_affinity", WRONLY), tried("/proc/interrupts", 0));
-    row("sysrq", "settings", tried("/proc/sysrq-trigger", WRONLY), tried("/proc/uptime", 0));
     row("uncover", "settings", uncovered(), tried("/proc/sys/kernel/osrelease", 0));
     row("remount", "settings", remounted(), tried("/proc/sys/kernel/ostype", 0));
     row("kallsyms", "masks", tried("/proc/kallsyms", 0), tried("/proc/cpuinfo", 0));
@@ -273,12 +273,10 @@ static void rows(void) {
     row("fsopen", "mounts", C(FSOPEN, "tmpfs", 0), tried("/run", DIRECTORY));
     row("open-tree", "mounts", C(OPEN_TREE, HERE, "/dev", 1), tried("/dev", DIRECTORY));
     row("move-mount", "mounts", moved_mount(), tried("/dev/null", RDWR));
-    row("io-uring", "calls", C(IO_URING_SETUP, 4, content), tried("/etc/canary", 0));
     row("userfaultfd", "calls", C(USERFAULTFD, 1), tried("/etc/canary", 0));
     row("fanotify", "calls", C(FANOTIFY_INIT, 0x200, 0), tried("/etc/canary", 0));
     row("vsock", "sockets", C(SOCKET, 40, 1, 0), C(SOCKET, 1, 1, 0));
     row("packet", "sockets", C(SOCKET, 17, 3, 0), C(SOCKET, 2, 1, 0));
-    row("alg", "sockets", C(SOCKET, 38, 5, 0), C(SOCKET, 10, 1, 0));
     row("vsock-seqpacket", "sockets", C(SOCKET, 40, 5, 0), C(SOCKET, 16, 3, 0));
     row("typing", "terminal", typed(0x5412), tried("/dev/pts", DIRECTORY));
     row("typing-linux", "terminal", typed(0x541c), tried("/dev/zero", RDWR));
@@ -303,6 +301,8 @@ __attribute__((used)) void begin(word *stack) {
     if (count > 2 && len(arguments[1]) == 4 && has(arguments[1], 4, "host")) {
         C(KEYCTL, 1, 0);
         C(ADD_KEY, "user", "pintree-attack", "payload", 7, -3);
+        /* Stays open in whatever this process becomes. */
+        open("/", DIRECTORY);
         C(EXECVE, arguments[2], arguments + 2, arguments + count + 1);
         C(EXIT, 127);
     }
