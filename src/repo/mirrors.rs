@@ -172,7 +172,12 @@ impl Mirrors {
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}.tmp", std::process::id()));
         let temporary = path.with_file_name(name);
-        let file = std::fs::File::options().create(true).truncate(true).write(true).mode(0o600).open(&temporary);
+        // The name can be foreseen, so what stands there may be a link that somebody has left.
+        let cleared = match std::fs::remove_file(&temporary) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        };
+        let file = cleared.and_then(|()| std::fs::File::options().create_new(true).write(true).mode(0o600).open(&temporary));
         let written = file.and_then(|mut file| file.write_all(text.as_bytes())).and_then(|()| std::fs::rename(&temporary, path));
         written.map_err(|source| Error::Io { action: "write", path: path.to_owned(), source })
     }

@@ -95,8 +95,9 @@ impl Download {
             Content::File(file) => {
                 file.rewind()?;
                 let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-                let written =
-                    File::create(&temporary).and_then(|mut to| io::copy(file, &mut to)).and_then(|_| std::fs::rename(&temporary, path));
+                let written = crate::util::place::create(&temporary)
+                    .and_then(|mut to| io::copy(file, &mut to))
+                    .and_then(|_| std::fs::rename(&temporary, path));
                 if written.is_err() {
                     // Best effort: the first error is the one to report.
                     let _unused = std::fs::remove_file(&temporary);
