@@ -218,6 +218,9 @@ fn temporaries() -> Verdict {
             symlink(project.home("victim/document"), path).unwrap();
         }
     }
+    for process in own..own + 1500 {
+        symlink(project.home("victim/document"), project.path(&format!("_build/sources.toml.{process}.tmp"))).unwrap();
+    }
     let ran = project.run(&["build"]);
     Verdict::of(ran.code == 0 && victim(&project) == before, format!("exit {}, {}", ran.code, error(&ran)))
 }

@@ -102,3 +102,47 @@ fn opens_no_file_outside_the_root() {
     assert_eq!(said, "onetwo\n640 /etc/passwd\n755 /a\n1777 /a/b/c\n755 /a/b/c/program\n");
     assert_eq!(std::fs::read(&secret).unwrap(), b"secret");
 }
+
+#[test]
+fn opens_what_programs_left_only_where_it_is_a_file() {
+    for place in everywhere() {
+        let said = place.enter(&[], |sandbox| {
+            let root = place.mount(sandbox);
+            let script =
+                "cd /etc; ln -s /dev/zero zero; ln -s /dev/null null; mkfifo fifo; mkdir dir; ln -s circle circle; ln -s ../root/real link
+                ln -s ../../../../../../root/real up; echo real >/root/real";
+            let mut said = run(sandbox, &root, script);
+            root.write("etc/big", &vec![0; 70_000_000], 0o644).unwrap();
+            for name in ["link", "up", "none", "zero", "fifo", "dir", "circle", "big"] {
+                let read = root.read(&format!("etc/{name}")).map(|read| read.map(|bytes| String::from_utf8(bytes).unwrap()));
+                said += &match read {
+                    Ok(read) => format!("{name}: {read:?}\n"),
+                    Err(error) => format!("{name}: {error}: {}, left {}\n", std::error::Error::source(&error).unwrap(), error.is_left()),
+                };
+            }
+            for name in ["null", "fifo", "dir", "link"] {
+                said += &match root.write(&format!("etc/{name}"), b"new", 0o700) {
+                    Ok(()) => format!("{name}: written\n"),
+                    Err(error) => format!("{name}: {error}: {}\n", std::error::Error::source(&error).unwrap()),
+                };
+            }
+            said
+        });
+        let expected = r#"link: Some("real\n")
+up: Some("real\n")
+none: None
+zero: cannot read `/etc/zero` as programs have left it: it is a device, not a file, left true
+fifo: cannot read `/etc/fifo` as programs have left it: it is a fifo, not a file, left true
+dir: cannot read `/etc/dir` as programs have left it: it is a directory, not a file, left true
+circle: cannot read `/etc/circle` as programs have left it: Too many levels of symbolic links (os error 40), left true
+big: cannot read `/etc/big` as programs have left it: it has more than 67108864 bytes, left true
+null: cannot write `/etc/null` as programs have left it: it is a device, not a file
+fifo: cannot write `/etc/fifo` as programs have left it: it is a fifo, not a file
+dir: cannot write `/etc/dir` as programs have left it: it is a directory, not a file
+link: written
+"#;
+        assert_eq!(said, expected, "{}", place.ownership);
+        let mode = std::fs::metadata("/dev/null").unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o666, "the host's device keeps its mode");
+    }
+}
