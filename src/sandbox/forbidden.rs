@@ -23,6 +23,9 @@ struct Call {
 
 const NONE: u32 = u32::MAX;
 
+/// How a machine's numbers are read.
+type Numbers = fn(&Call) -> u32;
+
 const fn refuse(x86_64: u32, arm64: u32, arm: u32) -> Call {
     Call { x86_64, arm64, arm, error: Errno::PERM }
 }
@@ -145,9 +148,9 @@ const CAPABILITIES: u32 = 64;
 pub(super) fn program() -> Option<Vec<Instruction>> {
     bpf::HOST?;
     #[cfg(target_arch = "aarch64")]
-    let machines: &[(u32, fn(&Call) -> u32)] = &[(bpf::HOST?, |call| call.arm64), (bpf::ARM, |call| call.arm)];
+    let machines: &[(u32, Numbers)] = &[(bpf::HOST?, |call| call.arm64), (bpf::ARM, |call| call.arm)];
     #[cfg(not(target_arch = "aarch64"))]
-    let machines: &[(u32, fn(&Call) -> u32)] = &[(bpf::HOST?, |call| call.x86_64)];
+    let machines: &[(u32, Numbers)] = &[(bpf::HOST?, |call| call.x86_64)];
     let mut program = vec![];
     for (machine, number) in machines {
         let section = section(*machine, number);
@@ -255,7 +258,7 @@ mod tests {
 
     #[test]
     fn names_each_call_once() {
-        let columns: [fn(&Call) -> u32; 3] = [|call| call.x86_64, |call| call.arm64, |call| call.arm];
+        let columns: [Numbers; 3] = [|call| call.x86_64, |call| call.arm64, |call| call.arm];
         for column in columns {
             let mut numbers: Vec<u32> = CALLS.iter().chain(&SOCKETS).chain(&CLONES).map(column).filter(|number| *number != NONE).collect();
             let count = numbers.len();
