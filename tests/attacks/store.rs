@@ -141,9 +141,17 @@ fn point(project: &Project, name: &RefName, checksum: &Checksum) {
 
 // What is done to the store.
 
+/// Points the ref of `one` at what an honest import made of another build of the same version.
 fn swap_ref(project: &Project) {
-    let [one, two] = refs(project);
-    point(project, &one, &commit(project, &two).0);
+    let [one, _] = refs(project);
+    let other = Package::new("one", "1").arch("armhf").file("usr/share/one", 0o644, "the content of evi").build();
+    std::fs::write(project.path("other.deb"), &other).unwrap();
+    let mut import = project.pintree(&["step", "import", "--store", "_build/ostree", "--sources", "none", "--slots", "slots"]);
+    import.args(["--package", "one", "--version", "1", "--architecture", "armhf", "--file", "other.deb"]);
+    let digest = pintree::pkg::Sha256::of(&other).to_hex();
+    project.finish(import.args(["--sha256", &digest, "--size", &other.len().to_string()])).exits(0);
+    let name: RefName = project.refs("deb").iter().find(|name| name.ends_with(&digest)).unwrap().parse().unwrap();
+    point(project, &one, &commit(project, &name).0);
 }
 
 fn touch_ref(project: &Project) {
