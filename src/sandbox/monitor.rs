@@ -25,7 +25,7 @@ const SPEED: u64 = 4 << 30;
 const FORK: u64 = 100;
 
 /// A look that took a second is followed by none for this many, so that looking never takes the processor over.
-const PAUSE: u32 = 10;
+const PAUSE: u32 = 4;
 
 /// A file in memory takes this, besides its content.
 const INODE: u64 = 1 << 10;
