@@ -197,12 +197,15 @@ fn serve(mut stream: &TcpStream, script: &Mutex<Script>) -> std::io::Result<()> 
     }
 }
 
+/// One file of an edition.
+type Part = fn(&Edition) -> &Vec<u8>;
+
 /// The answers of one base: an honest edition, with some that are not.
 fn replies(chance: &mut Chance, base: &str) -> BTreeMap<String, Reply> {
     let edition = if chance.once_in(4) { GOOD + chance.below(2) } else { chance.below(GOOD) };
     let hostile = chance.below(4);
     let mut replies = BTreeMap::new();
-    let files: [(&str, fn(&Edition) -> &Vec<u8>); 5] = [
+    let files: [(&str, Part); 5] = [
         ("InRelease", |edition| &edition.inline),
         ("Release", |edition| &edition.release),
         ("Release.gpg", |edition| &edition.detached),
@@ -217,7 +220,7 @@ fn replies(chance: &mut Chance, base: &str) -> BTreeMap<String, Reply> {
             match chance.below(3) {
                 0 => status = *chance.pick(&STATUSES),
                 1 => body.clone_from(of(chance.pick(&*EDITIONS))),
-                _ => body.clone_from(chance.pick(&*MIXTURES)),
+                _ => body.clone_from(chance.pick(&MIXTURES)),
             }
         }
         let etag = (!chance.once_in(3)).then(|| format!("\"{}\"", if chance.once_in(4) { 1 } else { edition }));
