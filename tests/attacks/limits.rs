@@ -47,6 +47,7 @@ const ROWS: &[Row] = &[
     Row { name: "signals-ignored", guard: "script-time", attack: signals_ignored, twin: short_sleep },
     Row { name: "closed-output", guard: "script-time", attack: closed_output, twin: closed_output_and_done },
     Row { name: "endless-sleep-in-own-session", guard: "script-time", attack: own_session, twin: left_behind },
+    Row { name: "endless-database", guard: "read", attack: endless_database, twin: small_database },
     Row { name: "image-script", guard: "image-script", attack: image_script, twin: short_image_script },
     Row { name: "image-script-leaves-a-hole", guard: "image-script", attack: image_script_leaves_a_hole, twin: short_image_script },
 ];
@@ -466,6 +467,31 @@ fn own_session() -> Verdict {
 /// What a script leaves running ends with it.
 fn left_behind() -> Verdict {
     works(TIME, "(busybox setsid sleep 30 &)\nsleep 30 &")
+}
+
+/// The file where `dpkg-trigger` leaves what it was told, which the step reads after each script.
+const DATABASE: &str = "/var/lib/dpkg/triggers/Unincorp";
+
+/// The step must not read on.
+fn endless_database() -> Verdict {
+    let script = format!("mkdir -p /var/lib/dpkg/triggers; ln -sf /dev/zero {DATABASE}");
+    match Played::new("", &script) {
+        Ok(played) => {
+            let mut command = played.project.command("prlimit");
+            command.args(["--data=1000000000", &crate::fixture::program(), "build", "--until", "configured"]);
+            let start = Instant::now();
+            let ran = played.project.finish(&mut command);
+            let remains = remains(&played.project);
+            let held = ran.code == 6 && remains.is_empty() && !ran.stderr.contains("memory");
+            let error = ran.stderr.lines().find(|line| line.contains("error")).unwrap_or_default().to_owned();
+            Verdict::of(held, format!("exit {}, {:.1} s, {error} {remains:?}", ran.code, start.elapsed().as_secs_f64()))
+        }
+        Err(skipped) => skipped,
+    }
+}
+
+fn small_database() -> Verdict {
+    works("", &format!("mkdir -p /var/lib/dpkg/triggers; echo 'nothing -' > {DATABASE}"))
 }
 
 /// Judges a script of the image itself.
