@@ -5,7 +5,7 @@
 //! on this file system: it is this user's own file, nobody else may write to it, and beside it lies a receipt with its inode
 //! and the time of its last change, which the kernel sets and no program can choose. A cache that was unpacked from an
 //! archive, copied, restored in CI or exchanged in part has other inodes and times; there the entry is made again from the
-//! verified text. `docs/design/0012-who-vouches.md` tells what else was thought of.
+//! verified text. `docs/design/0013-who-vouches.md` tells what else was thought of.
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};

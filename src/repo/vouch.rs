@@ -4,7 +4,7 @@
 //! [`Vouched`]. That type has one constructor, [`Vouched::judge`], whatever way the bytes took: it verifies a signature by
 //! an accepted key or, with [`Unproven`], takes the user's word that there need not be one. [`Unproven`] is made from
 //! `trust = "none"` and from nothing else. What a suite's indexes must be is read off a [`Vouched`] only, and where it has
-//! no `Release` at all, only by who holds an [`Unproven`]. `docs/design/0012-who-vouches.md` has the states of a reading.
+//! no `Release` at all, only by who holds an [`Unproven`]. `docs/design/0013-who-vouches.md` has the states of a reading.
 
 use jiff::Timestamp;
 

@@ -3,7 +3,7 @@
 //! A history is a few runs over one cache. Before each run the servers get new answers (status, validators, body) and the
 //! cache may be meddled with. Two things must hold of a run that succeeds: no package of it stands in an index that no
 //! accepted key vouches for, and its `Release` came with a status that means "here is the file" in this run, or was
-//! remembered and confirmed or asked for offline. `docs/design/0012-who-vouches.md` describes the states.
+//! remembered and confirmed or asked for offline. `docs/design/0013-who-vouches.md` describes the states.
 //!
 //! `PINTREE_HISTORIES=10000` runs as many; a failing one is named by its number and can be run alone with
 //! `PINTREE_HISTORY=NUMBER`.
