@@ -65,7 +65,7 @@ fn updated() -> (Archive, Project) {
     let archive = Archive::new(&before());
     let project = Project::checked_in(&archive, IMAGE);
     archive.publish(&after());
-    project.ok(&["lock", "--upgrade"]);
+    project.ok(&["lock", "--upgrade", "--allow-downgrade"]);
     (archive, project)
 }
 
