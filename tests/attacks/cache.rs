@@ -18,7 +18,6 @@ const ROWS: &[Row] = &[
     Row { name: "parsed-as-link", guard: "derived", attack: parsed_link, twin: unchanged },
     Row { name: "answers-swapped", guard: "derived", attack: answers_swapped, twin: asked_by_path },
     Row { name: "unpacked-index-swapped", guard: "index-read", attack: unpacked_swapped, twin: unpacked_lost },
-    Row { name: "packed-index-swapped", guard: "index-read", attack: packed_swapped, twin: packed_only },
     Row { name: "contents-swapped", guard: "index-read", attack: contents_swapped, twin: asked_by_path },
     Row { name: "memory-of-an-unsigned-release", guard: "memory", attack: memory_unsigned, twin: unchanged },
     Row { name: "memory-of-a-tampered-release", guard: "memory", attack: memory_tampered, twin: unchanged },
@@ -183,47 +182,6 @@ fn unpacked_lost() -> Verdict {
     forget_parsed(&site);
     std::fs::remove_dir_all(site.project.home("cache/pintree/index")).unwrap();
     site.works(&["lock"])
-}
-
-/// The `Release` lists nothing but the compressed index.
-fn only_packed(site: &Site) {
-    use pintree::testkit::keys::SignOptions;
-    let directory = site.archive.path("dists/stable");
-    let text = std::fs::read_to_string(directory.join("Release")).unwrap();
-    let text: String = text.lines().filter(|line| !line.ends_with("/Packages")).map(|line| format!("{line}\n")).collect();
-    let text = text.replace("Date: Thu, 01 Jan 2026", "Date: Fri, 02 Jan 2026");
-    pintree::testkit::repo::sign_release(
-        &directory,
-        &text,
-        ReleaseFiles::All,
-        Some((&site.archive.gpg, &site.archive.key)),
-        SignOptions::default(),
-    );
-    std::fs::remove_dir_all(site.project.home("cache")).unwrap();
-    site.project.ok(&["lock"]);
-}
-
-fn packed_swapped() -> Verdict {
-    let ours = site(plain, IMAGE);
-    only_packed(&ours);
-    forget_parsed(&ours);
-    for index in ours.files("index") {
-        let mut text = String::new();
-        let file = std::fs::File::open(&index).unwrap();
-        let mut reader = pintree::index::Compression::Xz.decode(file, pintree::index::Checks::Verify).unwrap();
-        std::io::Read::read_to_string(&mut reader, &mut text).unwrap();
-        let length = usize::try_from(std::fs::metadata(&index).unwrap().len()).unwrap();
-        let mut bytes = pintree::testkit::deb::Compression::Xz.compress(text.replace("Version: 1.0", "Version: 9.0").as_bytes());
-        bytes.resize(length, 0);
-        std::fs::write(&index, bytes).unwrap();
-    }
-    ours.judge(&["--offline", "lock"])
-}
-
-fn packed_only() -> Verdict {
-    let site = site(plain, IMAGE);
-    only_packed(&site);
-    site.works(&["--offline", "lock"])
 }
 
 fn contents_swapped() -> Verdict {

@@ -22,14 +22,12 @@ const ROWS: &[Row] = &[
     Row { name: "304-for-snapshot", guard: "conditional", attack: unasked_snapshot, twin: snapshot },
     Row { name: "304-then-offline", guard: "conditional", attack: unasked_offline, twin: offline },
     Row { name: "304-for-flat", guard: "conditional", attack: unasked_flat, twin: flat },
-    Row { name: "304-for-index", guard: "conditional", attack: unasked_index, twin: conditional },
     Row { name: "tampered-release", guard: "signature", attack: tampered, twin: honest },
     Row { name: "unsigned-inrelease", guard: "signature", attack: unsigned_inline, twin: honest },
     Row { name: "release-without-signature", guard: "signature", attack: no_signature, twin: detached },
     Row { name: "another-key", guard: "signature", attack: another_key, twin: honest },
     Row { name: "signature-of-another-release", guard: "signature", attack: other_signature, twin: detached },
     Row { name: "text-before-the-signed-block", guard: "signature", attack: text_before, twin: honest },
-    Row { name: "text-after-the-signed-block", guard: "signature", attack: text_after, twin: honest },
     Row { name: "second-signed-block", guard: "signature", attack: two_blocks, twin: honest },
     Row { name: "expired-signature", guard: "signature", attack: expired_signature, twin: honest },
     Row { name: "sha1-signature", guard: "signature", attack: sha1_signature, twin: honest },
@@ -257,12 +255,6 @@ fn flat() -> Verdict {
     locks(&flat_project(&archive), &["lock"], "1.0")
 }
 
-fn unasked_index() -> Verdict {
-    let archive = archive();
-    archive.server.fault("/dists/stable/main/binary-armhf/Packages.xz", usize::MAX, Fault::Status(304, None));
-    refused(&Project::new(&archive, IMAGE), &["lock"])
-}
-
 fn tampered() -> Verdict {
     let archive = archive();
     let path = directory(&archive).join("InRelease");
@@ -316,10 +308,6 @@ fn mixture(mix: fn(honest: &[u8], forged: &[u8]) -> Vec<u8>) -> Verdict {
 
 fn text_before() -> Verdict {
     mixture(|honest, forged| [forged, b"\n", honest].concat())
-}
-
-fn text_after() -> Verdict {
-    mixture(|honest, forged| [honest, b"\n", forged].concat())
 }
 
 fn two_blocks() -> Verdict {
