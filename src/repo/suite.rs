@@ -77,8 +77,9 @@ impl Suite<'_> {
         for base in &self.source.bases {
             match self.state_at(base, seen.as_ref()) {
                 Ok((Age::Newest, state)) => {
-                    let others = doubtful.into_iter().flat_map(|(_, other)| other.warnings);
-                    return Ok(self.settled(state, others.collect(), &failures));
+                    // What was wrong with the other one is worth saying; what holds of the repository is said once.
+                    let others = doubtful.into_iter().flat_map(|(_, other)| other.warnings).filter(Warning::is_of_freshness);
+                    return Ok(settled(state, others.collect(), &failures));
                 }
                 Ok((age, state)) => match &doubtful {
                     Some((best, _)) if *best >= age => {}
@@ -89,15 +90,9 @@ impl Suite<'_> {
             }
         }
         match doubtful {
-            Some((_, state)) => Ok(self.settled(state, Vec::new(), &failures)),
+            Some((_, state)) => Ok(settled(state, Vec::new(), &failures)),
             None => Err(Error::gather(&format!("{}/Release", self.name), failures)),
         }
-    }
-
-    fn settled(&self, mut state: State, others: Vec<Warning>, failures: &[Error]) -> State {
-        state.warnings.splice(0..0, others);
-        state.warnings.extend(failures.iter().map(Warning::skipped));
-        state
     }
 
     /// The newest date of the suite that an earlier run saw, at whatever address, and where that is remembered.
@@ -295,6 +290,13 @@ fn text(bytes: Vec<u8>, url: &Url) -> Result<String, Error> {
         let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
         Error::Release { url: shown(url), source: release::Error::Line { line, text: "(not UTF-8)".to_owned() } }
     })
+}
+
+/// A suite's state with what is to be said of the other addresses.
+fn settled(mut state: State, others: Vec<Warning>, failures: &[Error]) -> State {
+    state.warnings.splice(0..0, others);
+    state.warnings.extend(failures.iter().map(Warning::skipped));
+    state
 }
 
 /// A `Release` that was remembered with validators to ask the server by.

@@ -110,7 +110,7 @@ impl fmt::Display for Warning {
                 write!(f, "{}", too_old(url, *age, *allowed))
             }
             Self::Older { url, date, other, seen } => {
-                write!(f, "`{url}` is dated {date}, older than the {seen} of `{other}`; no address has a newer one")
+                write!(f, "`{url}` is dated {date}, older than the {seen} seen at `{other}`")
             }
             Self::Undated { url, value: None } => write!(f, "`{url}` has no `Date`, so an outdated or replayed copy cannot be noticed"),
             Self::Undated { url, value: Some(value) } => {
@@ -129,10 +129,11 @@ impl fmt::Display for Warning {
 
 /// That a `Release` is older than allowed, in words.
 pub(super) fn too_old(url: &str, age: Option<u64>, allowed: std::time::Duration) -> String {
+    let count = |number: u64, unit: &str| format!("{number} {unit}{}", if number == 1 { "" } else { "s" });
     let hours = allowed.as_secs() / (60 * 60);
-    let allowed = if hours.is_multiple_of(24) { format!("{} days", hours / 24) } else { format!("{hours} hours") };
+    let allowed = if hours.is_multiple_of(24) { count(hours / 24, "day") } else { count(hours, "hour") };
     match age {
-        Some(days) => format!("`{url}` is {days} days old; `max-age` allows {allowed}"),
+        Some(days) => format!("`{url}` is {} old; `max-age` allows {allowed}", count(days, "day")),
         None => format!("`{url}` has no readable `Date`; `max-age` allows {allowed}"),
     }
 }
@@ -152,5 +153,19 @@ impl Warning {
             cause = inner.source();
         }
         Self::Skipped { problem }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn counts_days_and_hours() {
+        let said = |age: Option<u64>, hours: u64| too_old("u", age, Duration::from_secs(hours * 60 * 60));
+        assert_eq!(said(Some(40), 30 * 24), "`u` is 40 days old; `max-age` allows 30 days");
+        assert_eq!(said(Some(1), 1), "`u` is 1 day old; `max-age` allows 1 hour");
+        assert_eq!(said(None, 36), "`u` has no readable `Date`; `max-age` allows 36 hours");
     }
 }
