@@ -38,14 +38,8 @@ const ROWS: &[Row] = rows! {
     "step-environment", "credentials", environment("", false), fetches();
     "ninja-environment", "credentials", environment("ninja", false), fetches();
     "step-by-hand", "credentials", environment("", true), fetches();
-    "script-environment", "credentials", script_environment(), fetches();
     "descriptors-of-steps", "credentials", descriptors(), fetches();
     "sources-mode", "file-modes", sources_mode(), fetches();
-    "command-lines", "credentials", command_lines(), fetches();
-    "planted-scratch", "planting", planting("_build/work"), honest(Who::Root);
-    "planted-slots", "planting", planting("_build/slots"), honest(Who::Root);
-    "planted-lock", "planting", planting("_build/lock"), honest(Who::Root);
-    "planted-cache", "planting", planting("../home/cache/pintree"), honest(Who::Root);
     "shared-slots-link", "files", shared_slots(), honest(Who::Root);
     "open-umask", "private-scratch", open_umask(), honest(Who::Root);
 };
@@ -311,15 +305,6 @@ fn environment(of: &str, by_hand: bool) -> Verdict {
     Verdict::of(seen.is_empty() && looked > 0, format!("{looked} processes, the token is in the environment of {seen:?}"))
 }
 
-/// What a script itself finds, wherever it looks.
-fn script_environment() -> Verdict {
-    let look = "env; for pid in 1 2 3 4 5 self; do cat /proc/$pid/environ /proc/$pid/cmdline; done 2>/dev/null";
-    let project = project(Who::Root, look, "");
-    let ran = project.finish(&mut command(&project, Who::Root, &["build"]));
-    let found = log(&project).contains(TOKEN);
-    Verdict::of(ran.code == 0 && !found, format!("exit {}, the log has the token: {found}", ran.code))
-}
-
 /// A step that fetches nothing does not keep what was handed on for those that do.
 fn descriptors() -> Verdict {
     let project = project(Who::Root, STAND, "");
@@ -345,15 +330,6 @@ fn descriptors() -> Verdict {
     Verdict::of(holders.is_empty(), format!("the token is held by {holders:?}"))
 }
 
-/// No process of a build names a secret in its arguments.
-fn command_lines() -> Verdict {
-    let project = project(Who::Root, STAND, "");
-    let running = Running::start(&project, Who::Root);
-    let line = |pid: &u32| String::from_utf8_lossy(&std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()).into_owned();
-    let seen = running.processes().iter().map(line).filter(|line| line.contains(TOKEN)).count();
-    Verdict::of(seen == 0, format!("{seen} command lines"))
-}
-
 fn sources_mode() -> Verdict {
     let project = project(Who::Root, "", "");
     project.write("mirrors.toml", &format!("debian = \"http://user:{TOKEN}@127.0.0.1:9/debian\"\n"));
@@ -361,17 +337,6 @@ fn sources_mode() -> Verdict {
     let read = as_user(&project, STRANGER).arg("cat").arg(project.path("_build/sources.toml")).output().unwrap();
     let mode = std::fs::metadata(project.path("_build/sources.toml")).unwrap().mode() & 0o777;
     Verdict::of(!read.status.success() && mode == 0o600, format!("mode {mode:o}"))
-}
-
-/// Somebody without rights in the project puts something where the next build goes.
-fn planting(place: &str) -> Verdict {
-    let project = project(Who::Root, "", "");
-    project.finish(&mut command(&project, Who::Root, &["build"])).exits(0);
-    let path = project.path("").join(place);
-    let mut tried = as_user(&project, STRANGER);
-    let script = "ln -s /etc \"$0/planted\" 2>/dev/null || { mv \"$0\" \"$0.away\" && ln -s /etc \"$0\"; } 2>/dev/null || : > \"$0\"";
-    let done = tried.args(["sh", "-c", script]).arg(&path).output().unwrap();
-    Verdict::of(!done.status.success(), format!("planted: {}", done.status.success()))
 }
 
 /// A directory of slots that everybody may write to, with links to what only the builder may write.
