@@ -8,7 +8,7 @@ use crate::diff::{self, Facts, Report};
 use crate::lock::{self, Lockfile};
 use crate::ops::git::merge_text;
 use crate::ops::merge::{self, Texts};
-use crate::ops::{self, Error, Project};
+use crate::ops::{self, Error, Project, blame};
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -24,7 +24,7 @@ pub fn merge(global: &Global, args: &GitMerge, ui: &mut Ui) -> Result<Exit, Erro
             ui.warn(&format!("cannot merge `{}` by solving", args.path.display()));
             let mut hints = vec!["merge the manifest, then run `pintree lock --resolve-conflicts`".to_owned()];
             // Hints of other verbs would lead away from the merge.
-            hints.extend(failure::hints(&error).into_iter().filter(|_| matches!(error, Error::Unsolvable { .. })));
+            hints.extend(blame::hints(&error).into_iter().filter(|_| matches!(error, Error::Unsolvable { .. })));
             ui.error(&error, &hints);
             merge_text(&args.ours, &args.base, &args.theirs)?;
             Ok(Exit::Findings)

@@ -6,7 +6,6 @@ mod bot;
 mod build;
 mod diff;
 mod doctor;
-mod exit;
 mod failure;
 mod gc;
 mod git;
@@ -23,7 +22,7 @@ mod util;
 mod verify;
 mod why;
 
-use crate::ops::{Error, Project, Session, Talk};
+use crate::ops::{Error, Project, Session, Talk, blame};
 use crate::pkg::Architecture;
 use crate::util::interrupt::Interrupt;
 use args::{Cli, Global, Verb};
@@ -31,7 +30,7 @@ use clap::Parser as _;
 use std::path::PathBuf;
 use ui::Ui;
 
-pub use exit::Exit;
+pub use crate::ops::blame::Exit;
 
 /// Raised by Ctrl-C and by SIGTERM.
 static INTERRUPT: Interrupt = Interrupt::new();
@@ -69,8 +68,8 @@ pub fn run() -> Exit {
             if ui.format() == args::Format::Json {
                 ui.result(&failure::json(&error));
             }
-            ui.error(&error, &failure::hints(&error));
-            failure::exit(&error)
+            ui.error(&error, &blame::hints(&error));
+            blame::of(&error).exit
         }
     }
 }

@@ -25,7 +25,7 @@ pub fn run(global: &Global, args: &args::Outdated, ui: &mut Ui) -> Result<Exit, 
     for one in &found {
         if let Some(error) = &one.unsolvable {
             ui.warn(&format!("an upgrade of `{}` has no solution, so nothing can be said of what it would take", one.manifest));
-            ui.error(error, &super::failure::hints(error));
+            ui.error(error, &crate::ops::blame::hints(error));
         }
     }
     Ok(Exit::Done)

@@ -1,13 +1,14 @@
 //! `pintree step`: one step of a build, as ninja runs it.
 
 use super::args::{Step, StepCompose, StepConfigure, StepImport, StepKind, StepRemove, StepRoot, StepSeal};
-use super::{Exit, failure};
+use super::failure;
+use crate::ops::blame::{self, Exit};
 use crate::ops::network;
 use crate::pkg::parse_limits;
-use crate::repo::{Client, ErrorKind, Mirrors, Url};
+use crate::repo::{Client, Mirrors, Url};
 use crate::sandbox::{self, Sandbox};
 use crate::step::outcome::{self, Outcome};
-use crate::step::{compose, configure, import, seal};
+use crate::step::{Error as StepError, compose, configure, import, seal};
 use crate::store::Repo;
 use crate::util::bounds::Bounds;
 use crate::util::environment;
@@ -17,54 +18,6 @@ use std::error::Error;
 use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-
-/// Why a step failed, before it is told.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StepError {
-    /// An argument is malformed; only a build file that was written by hand has such.
-    #[error("`{value}` is not a valid {what}")]
-    Argument {
-        /// What the argument should be.
-        what: &'static str,
-        /// What it is.
-        value: String,
-    },
-    /// Steps before this one found the network dead.
-    #[error("the network failed for {failed} packages already; this one was not tried")]
-    DeadNetwork {
-        /// How many failed.
-        failed: usize,
-    },
-    /// Import failed.
-    #[error(transparent)]
-    Import(#[from] import::Error),
-    /// Compose failed.
-    #[error(transparent)]
-    Compose(#[from] compose::Error),
-    /// Configure failed.
-    #[error(transparent)]
-    Configure(#[from] configure::Error),
-    /// Something could not be removed.
-    #[error(transparent)]
-    Sandbox(#[from] sandbox::Error),
-    /// Seal failed.
-    #[error(transparent)]
-    Seal(#[from] seal::Error),
-    /// The repository's base URLs are unknown.
-    #[error(transparent)]
-    Repo(#[from] crate::repo::Error),
-    /// A file could not be read or written.
-    #[error("cannot {doing} `{}`", path.display())]
-    Io {
-        /// What was being done, as a verb phrase.
-        doing: &'static str,
-        /// To which file.
-        path: PathBuf,
-        /// Why it failed.
-        source: io::Error,
-    },
-}
 
 /// After this many packages failed for the network's sake, further ones are not tried: each try takes its time-outs.
 const DEAD_NETWORK: usize = 3;
@@ -101,18 +54,19 @@ pub fn run(step: &Step) -> Exit {
             Exit::Done
         }
         Err(error) => {
-            let (exit, gone) = failure::step(&error);
-            outcome.exit = exit as u8;
-            outcome.gone = gone;
+            let blame = blame::of_step(&error);
+            outcome.exit = blame.exit as u8;
+            outcome.class = Some(blame.class);
+            outcome.gone = blame::is_gone(&error);
             outcome.message = failure::plain(&error);
             match error {
                 // The build that runs this step records the ids and runs it again.
                 StepError::Configure(configure::Error::Unrecorded { names }) if in_build => {
                     outcome.unrecorded = names;
                 }
-                error => eprint(&outcome.message, &failure::step_hints(&error)),
+                error => eprint(&outcome.message, &blame::step_hints(&error)),
             }
-            exit
+            blame.exit
         }
     };
     if let Some(file) = std::env::var_os(outcome::VARIABLE)
@@ -297,10 +251,4 @@ fn number(variable: &str) -> Option<usize> {
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from)
-}
-
-/// Whether a package is nowhere to be found any more.
-pub fn is_gone(error: &import::Error) -> bool {
-    let import::Error::Fetch { source, .. } = error else { return false };
-    source.downcast_ref::<crate::repo::Error>().is_some_and(|error| error.kind() == ErrorKind::Missing)
 }

@@ -7,6 +7,7 @@
 mod judge;
 mod record;
 
+use super::blame::{self, Class};
 use super::git::{Commit, Git};
 use super::scratch::{Lockfiles, Scratch, Tried, Wanted};
 use super::transition::{Order, Transition};
@@ -86,8 +87,11 @@ pub fn bisect(session: &mut Session<'_>, options: &Options) -> Result<Report, Er
     while let Some(at) = search.next() {
         let commit = &commits[at - 1];
         bench.tell(&search, &format!("commit {} {}", &commit.id[..12], commit.subject));
-        scratch.check_out(bench.session, &git, &commit.id)?;
-        let verdict = bench.try_out(&scratch, &commit.id)?;
+        let checked_out = scratch.check_out(bench.session, &git, &commit.id);
+        let verdict = match checked_out.and_then(|()| bench.try_out(&scratch, &commit.id)) {
+            Err(error) if is_unreadable(&error) => bench.skip(&commit.id, &error)?,
+            other => other?,
+        };
         search.tell(at, verdict);
     }
     let suspects = search.suspects();
@@ -121,8 +125,16 @@ fn inside(bench: &mut Bench<'_, '_>, scratch: &mut Scratch, commit: &str, report
     let before = bench.git.resolve(&format!("{commit}~1"))?.ok_or_else(|| Error::NoRevision { revision: format!("{commit}~1") })?;
     let project = bench.session.project.root().to_owned();
     let others = other_files(bench.git.files_between(&before, commit, directory(&project))?);
-    scratch.check_out(bench.session, bench.git, &before)?;
-    let old = scratch.lockfiles()?;
+    let old = scratch.check_out(bench.session, bench.git, &before).and_then(|()| scratch.lockfiles());
+    let old = match old {
+        Err(error) if is_unreadable(&error) => {
+            let commit = &before[..12];
+            bench.session.talk.warn(&format!("the changes are not searched, since commit {commit} cannot be read: {}", told(&error)));
+            report.skipped = true;
+            return Ok(());
+        }
+        other => other?,
+    };
     scratch.check_out(bench.session, bench.git, commit)?;
     let new = scratch.lockfiles()?;
     let order = Order { rank: &|_| 0, joins_additions: false };
@@ -153,6 +165,22 @@ fn inside(bench: &mut Bench<'_, '_>, scratch: &mut Scratch, commit: &str, report
     }
     report.sources = transition.reviewed(bench.session, scratch, &sources)?;
     Ok(())
+}
+
+/// Whether a commit is at fault: its manifests or lockfiles are not for this program, or have marks of a merge in them.
+fn is_unreadable(error: &Error) -> bool {
+    matches!(blame::of(error).class, Class::Usage | Class::Lockfile)
+}
+
+/// An error and its causes on one line.
+fn told(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    text.lines().next().unwrap_or_default().to_owned()
 }
 
 /// Files of a commit that images may depend on, besides lockfiles.
@@ -209,7 +237,7 @@ impl Bench<'_, '_> {
         }
         self.builds += 1;
         let (verdict, why) = match scratch.build(self.session, &self.wanted)? {
-            Tried::Unavailable(failure) => (Verdict::Skip, failure.summary),
+            Tried::Unavailable(failure) | Tried::Gone(failure, _) => (Verdict::Skip, failure.summary),
             Tried::Failed(failure) if self.command.is_empty() => (Verdict::Bad, failure.summary),
             // What cannot be built cannot be tried.
             Tried::Failed(failure) => (Verdict::Skip, failure.summary),
@@ -220,6 +248,13 @@ impl Bench<'_, '_> {
         self.session.talk.status("Judged", &format!("{}{why}", word(verdict)));
         self.record.add(trial, verdict)?;
         Ok(verdict)
+    }
+
+    /// Notes that a trial cannot be tried.
+    fn skip(&mut self, trial: &str, error: &Error) -> Result<Verdict, Error> {
+        self.session.talk.status("Judged", &format!("{}: {}", word(Verdict::Skip), told(error)));
+        self.record.add(trial, Verdict::Skip)?;
+        Ok(Verdict::Skip)
     }
 
     fn ask(&mut self, scratch: &Scratch, report: &build::Report) -> Result<Verdict, Error> {

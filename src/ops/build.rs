@@ -1,5 +1,6 @@
 //! `pintree build`: lock if allowed and needed, write the build file, run ninja, tell what came out.
 
+use super::blame::Class;
 use super::work::Work;
 use super::{Choice, Error, Project, Session, disagreements, generated, leftovers, moment, network};
 use crate::ninja::{self, Layout};
@@ -378,6 +379,8 @@ pub(super) fn run(session: &mut Session<'_>, options: &Options, plan: &Plan, sit
         steps: outcomes.len(),
         first: first.step.clone(),
         exit: first.exit,
+        // An outcome without a class is that of a step of another version.
+        class: failed.iter().filter_map(|outcome| outcome.class).min().unwrap_or(Class::Program),
         gone: failed.iter().filter(|outcome| outcome.gone).map(|outcome| outcome.step.clone()).collect(),
     })
 }

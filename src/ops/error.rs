@@ -1,5 +1,6 @@
 //! Why a verb could not do its work.
 
+use super::blame::Class;
 use crate::manifest::Manifest;
 use crate::pkg::Architecture;
 use crate::resolve::{self, Unsolvable};
@@ -348,8 +349,20 @@ pub enum Error {
         first: String,
         /// The first one's exit code.
         exit: u8,
+        /// Whose fault it is: of several the gravest.
+        class: Class,
         /// Packages that no mirror has any more.
         gone: Vec<String>,
+    },
+    /// Something was tried out, and what failed says nothing of what was tried.
+    #[error("{message}")]
+    Trial {
+        /// What failed, in one line.
+        message: String,
+        /// Whose fault it is.
+        class: Class,
+        /// The exit code of the step that failed.
+        exit: u8,
     },
     /// A step ended without telling why: somebody killed it.
     #[error("a build step was killed: `{command}`")]

@@ -5,6 +5,7 @@
 
 mod additions;
 pub mod bisect;
+pub mod blame;
 mod blocked;
 pub mod bot;
 pub mod build;

@@ -3,6 +3,7 @@
 //! Neither the user's work tree nor its index, lockfiles, images or build state are touched. The copy has a store of its
 //! own on the same file system: packages are linked from one to the other, so none is fetched or unpacked twice.
 
+use super::blame::Class;
 use super::build::{self, Site, create_directory, exclusive};
 use super::choice::Chosen;
 use super::git::Git;
@@ -55,7 +56,9 @@ pub enum Tried {
     Built(build::Report),
     /// A step failed because of what is built.
     Failed(Failure),
-    /// It cannot be told: a package is nowhere to be found any more, or the lockfile does not fit its manifest.
+    /// Packages are nowhere to be found: not any more, or not yet. The second is what the build ended with.
+    Gone(Failure, Error),
+    /// It cannot be told: the lockfile does not fit its manifest, or packages are not here and the network is off.
     Unavailable(Failure),
 }
 
@@ -211,12 +214,13 @@ impl Scratch {
     fn judge(&self, built: Result<build::Report, Error>) -> Result<Tried, Error> {
         match built {
             Ok(report) => Ok(Tried::Built(report)),
-            Err(Error::Steps { exit: 4, ref gone, .. }) if !gone.is_empty() => {
-                let summary = format!("no mirror has {} any more", gone[0].trim_start_matches("import "));
-                Ok(Tried::Unavailable(self.failure(summary)?))
+            Err(Error::Steps { ref gone, class: Class::Network, .. }) if !gone.is_empty() => {
+                let failure = self.failure(format!("no mirror has {}", gone[0].trim_start_matches("import ")))?;
+                let error = trial(&failure, Class::Network, 4);
+                Ok(Tried::Gone(failure, error))
             }
-            Err(error @ Error::Steps { exit: 4 | 7, .. }) => Err(error),
-            Err(error @ Error::Steps { .. }) => Ok(Tried::Failed(self.failure(error.to_string())?)),
+            Err(error @ Error::Steps { class: Class::Package, .. }) => Ok(Tried::Failed(self.failure(error.to_string())?)),
+            Err(error @ Error::Steps { .. }) => Err(self.faultless(error)?),
             Err(Error::Missing { missing }) => {
                 let summary = format!("{} is not in the store, and the network is off", missing.join(", "));
                 Ok(Tried::Unavailable(Failure { summary, ..Failure::default() }))
@@ -225,10 +229,18 @@ impl Scratch {
         }
     }
 
+    /// A build's failure that is no package's fault, with its cause.
+    fn faultless(&self, error: Error) -> Result<Error, Error> {
+        let Error::Steps { class, exit, .. } = error else { return Ok(error) };
+        Ok(trial(&self.failure(error.to_string())?, class, exit))
+    }
+
     fn failure(&self, summary: String) -> Result<Failure, Error> {
         let path = self.project.generated().join("outcomes");
         let outcomes = Outcome::load(&path).map_err(|source| Error::Io { doing: "read", path, source })?;
-        let failed: Vec<Outcome> = outcomes.into_iter().filter(|outcome| outcome.exit != 0 && outcome.unrecorded.is_empty()).collect();
+        // The gravest first: where the host failed, what else failed says nothing.
+        let mut failed: Vec<Outcome> = outcomes.into_iter().filter(|outcome| outcome.exit != 0 && outcome.unrecorded.is_empty()).collect();
+        failed.sort_by_key(|outcome| outcome.class.unwrap_or(Class::Program));
         let steps = failed.iter().map(|outcome| outcome.step.clone()).collect();
         Ok(Failure { summary, messages: failed.into_iter().map(|outcome| outcome.message).collect(), steps })
     }
@@ -239,10 +251,10 @@ impl Scratch {
         for manifest in self.manifests()? {
             for lockfile in sets.iter().filter_map(|lockfiles| lockfiles.get(&manifest.name)) {
                 match self.import(session, manifest.clone(), lockfile) {
-                    Err(Error::Steps { exit: 4, gone, .. }) if !gone.is_empty() => {}
-                    Err(error @ Error::Steps { exit: 4 | 7, .. }) => return Err(error),
-                    Err(Error::Steps { .. } | Error::Missing { .. } | Error::NoLocalFile { .. }) => {}
-                    other => other?,
+                    Err(Error::Steps { gone, .. }) if !gone.is_empty() => {}
+                    Err(Error::Steps { class: Class::Package, .. } | Error::Missing { .. } | Error::NoLocalFile { .. }) => {}
+                    Err(error) => return Err(self.faultless(error)?),
+                    Ok(()) => {}
                 }
             }
         }
@@ -292,6 +304,18 @@ impl Scratch {
         let path = self.directory.clone();
         leftovers::discard(&path).map_err(|source| Error::Io { doing: "remove", path, source })
     }
+}
+
+/// What failed, in one line.
+pub fn sentence(failure: &Failure) -> String {
+    let first = failure.messages.first().and_then(|message| message.lines().next()).unwrap_or(&failure.summary);
+    first.trim_start_matches("error: ").trim_end_matches(':').to_owned()
+}
+
+/// What says nothing of the packages that were tried.
+fn trial(failure: &Failure, class: Class, exit: u8) -> Error {
+    let message = failure.messages.first().unwrap_or(&failure.summary);
+    Error::Trial { message: message.trim_start_matches("error: ").to_owned(), class, exit }
 }
 
 /// Whether the lock is that of the directory still, and not of one that its owner has removed while others waited for it.

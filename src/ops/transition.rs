@@ -104,6 +104,17 @@ impl Transition {
         Ok(reviewed.into_values().collect())
     }
 
+    /// Whether an import step is for a version that no old lockfile has.
+    pub fn is_new(&self, step: &str) -> bool {
+        let has = |lockfiles: &Lockfiles| {
+            lockfiles
+                .values()
+                .flat_map(Lockfile::cells)
+                .any(|pin| step == format!("import {} {} {}", pin.name, pin.version, pin.architecture))
+        };
+        has(&self.new) && !has(&self.old)
+    }
+
     /// The changed source package that a binary package belongs to.
     pub fn source_of(&self, binary: &str) -> Option<String> {
         let cells = || self.new.values().chain(self.old.values()).flat_map(Lockfile::cells);

@@ -31,6 +31,16 @@ pub enum Error {
         /// Why it failed.
         source: io::Error,
     },
+    /// A program failed where the disk has no room left.
+    #[error("no space left in `{}`: `{program}` failed{output}", directory.display())]
+    Full {
+        /// Where.
+        directory: PathBuf,
+        /// What ran.
+        program: String,
+        /// The last lines of what it wrote.
+        output: String,
+    },
     /// A program left something that OSTree has no object for.
     #[error("`/{path}` is a {kind}, which an image cannot hold")]
     Special {

@@ -1,5 +1,6 @@
 //! The log of what programs in the sandbox wrote: all of it in a file, the end of it for an error message.
 
+use super::layer;
 use crate::sandbox::{self, Command, Ended, Root, Sandbox};
 use crate::util::place;
 use rustix::time::{ClockId, clock_gettime};
@@ -14,6 +15,18 @@ const TAIL: usize = 15;
 
 /// One line longer than this is cut in an error message; the file has it whole.
 const MAX_LINE: usize = 1000;
+
+/// With less room than this, in bytes, a program that writes cannot work.
+const FULL: u64 = 1 << 20;
+
+/// With less room than this a program that says so is believed: it has removed what it could not write whole.
+const SCARCE: u64 = 1 << 29;
+
+/// With fewer inodes than this a program that makes files cannot work.
+const FEW_FILES: u64 = 16;
+
+/// `strerror(ENOSPC)` in the locale that scripts run in.
+const NO_SPACE: &str = "No space left on device";
 
 /// A log file, and the last lines of the last program.
 #[derive(Debug)]
@@ -51,6 +64,25 @@ impl Log {
     pub fn tail(&self) -> String {
         let lines: Vec<String> = self.tail.iter().cloned().chain(Some(line(&self.partial)).filter(|line| !line.is_empty())).collect();
         lines[lines.len().saturating_sub(TAIL)..].join("\n")
+    }
+
+    /// Says so where the program that ran last failed because the disk is full, which is not the program's fault.
+    ///
+    /// # Errors
+    /// [`layer::Error::Full`].
+    pub fn refuse_full(&self) -> Result<(), layer::Error> {
+        let directory = self.path.parent().unwrap_or(Path::new("."));
+        let Ok(disk) = rustix::fs::statvfs(directory) else { return Ok(()) };
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        // A file system without a fixed number of inodes has none at all.
+        let no_files = disk.f_files > 0 && disk.f_favail < FEW_FILES;
+        let tail = self.tail();
+        if free < FULL || no_files || (free < SCARCE && tail.contains(NO_SPACE)) {
+            let program = self.ran.last().map(|(title, _)| title.clone()).unwrap_or_default();
+            let output = if tail.is_empty() { tail } else { format!(":\n{tail}") };
+            return Err(layer::Error::Full { directory: directory.to_owned(), program, output });
+        }
+        Ok(())
     }
 
     /// The title of the program that ran at a moment of that clock.

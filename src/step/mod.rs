@@ -5,8 +5,11 @@
 
 pub mod compose;
 pub mod configure;
+mod error;
 pub mod import;
 pub mod layer;
 pub mod log;
 pub mod outcome;
 pub mod seal;
+
+pub use error::Error;

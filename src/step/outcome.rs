@@ -10,6 +10,28 @@ pub const VARIABLE: &str = "PINTREE_OUTCOMES";
 /// The environment variable that names the directory where package files are kept.
 pub const ARCHIVES: &str = "PINTREE_ARCHIVES";
 
+/// Whose fault a failure is, the gravest first: what of several steps fails decides whether a package is to blame at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    /// The user wants to stop.
+    Interrupted,
+    /// A fault of this program.
+    Program,
+    /// The machine: a full disk, no memory, a kernel that lacks something, another run in the way. It may pass.
+    Host,
+    /// The network, or a file that no server has (yet, or any more). It may pass.
+    Network,
+    /// Bytes that are not those that were vouched for: on the way, in the cache or in the store. It may pass.
+    Integrity,
+    /// The command line, the manifest, or a file that it names.
+    Usage,
+    /// A lockfile that does not fit, or that cannot be read.
+    Lockfile,
+    /// What a package is, brings or does, or what the image that is made of packages lacks.
+    Package,
+}
+
 /// One finished step.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Outcome {
@@ -17,6 +39,9 @@ pub struct Outcome {
     pub step: String,
     /// The exit code.
     pub exit: u8,
+    /// Whose fault it is that it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<Class>,
     /// The error's text and causes when it failed, one a line.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,

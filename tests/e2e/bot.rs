@@ -326,21 +326,6 @@ fn a_base_that_does_not_build_is_no_packages_fault() {
 }
 
 #[test]
-fn what_cannot_be_had_is_held_back_as_what_does_not_build() {
-    needs!("git");
-    let (archive, project) = outdated(6, &parts(6, "2.0"));
-    archive.server.fault(&format!("/{}", pool_path(&part("part02", "2.0"))), usize::MAX, Fault::Corrupt);
-    std::fs::remove_file(archive.path(&pool_path(&part("part04", "2.0")))).unwrap();
-    let ran = bot(&project, &[]).exits(0);
-    let json = ran.json();
-    let held: Vec<&str> = json["held"].as_array().unwrap().iter().map(|held| held["changes"][0].as_str().unwrap()).collect();
-    assert_eq!(held, ["part02 1.0 ► 2.0"], "{json:#}");
-    assert_eq!(json["held"][0]["changes"][1], "part04 1.0 ► 2.0", "one build said both");
-    assert_eq!(json["builds"], 2);
-    assert_eq!(json["commits"][0]["sources"].as_array().unwrap().len(), 4);
-}
-
-#[test]
 fn what_has_no_old_version_any_more_cannot_be_held_back() {
     needs!("git");
     let mut packages = parts(12, "2.0");

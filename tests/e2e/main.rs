@@ -14,6 +14,7 @@ mod configure;
 mod credentials;
 mod diff;
 mod downgrades;
+mod faults;
 mod fixture;
 mod hostile;
 mod interrupted;

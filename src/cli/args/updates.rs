@@ -79,7 +79,7 @@ images stay as they are. An interrupted search goes on where it was when the sam
 COMMAND runs in the project directory, once for each image and architecture, with PINTREE_STORE (an OSTree
 repository), PINTREE_REF, PINTREE_COMMIT, PINTREE_MANIFEST, PINTREE_IMAGE, PINTREE_ARCH and PINTREE_LOCKFILE. Its
 exit code says, as for `git bisect run`: 0 good, 125 cannot be judged (skipped), 1 to 127 bad, anything else ends the
-search. What cannot be built is skipped; with --build-only it is bad.
+search. What cannot be built is skipped; with --build-only it is bad. A commit that cannot be read is skipped.
 
 Exit code 1 when skipped trials left more than one candidate.
 

@@ -6,7 +6,7 @@
 
 use crate::culprit::{Changes, Search, Unit, Verdict};
 use crate::lock::Id;
-use crate::ops::scratch::{Failure, Lockfiles, Scratch, Tried, Wanted};
+use crate::ops::scratch::{Failure, Lockfiles, Scratch, Tried, Wanted, sentence};
 use crate::ops::transition::Transition;
 use crate::ops::{Error, Session};
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,8 +91,10 @@ impl<'b> Bench<'b> {
                 }
                 Ok(Ok(lockfiles))
             }
-            Tried::Unavailable(failure) if failure.steps.is_empty() => Err(Error::Unbuildable { summary: failure.summary }),
-            Tried::Failed(failure) | Tried::Unavailable(failure) => Ok(Err(failure)),
+            Tried::Unavailable(failure) => Err(Error::Unbuildable { summary: failure.summary }),
+            // What the indexes list and no mirror has yet is no fault of the package; what was locked long ago may be gone for good.
+            Tried::Gone(failure, error) if failure.steps.iter().any(|step| self.transition.is_new(step)) => Err(error),
+            Tried::Failed(failure) | Tried::Gone(failure, _) => Ok(Err(failure)),
         }
     }
 
@@ -197,10 +199,4 @@ fn give_up(bench: &Bench<'_>, mut row: Changes, held: Vec<Held>) -> Landing {
     let good = (0..=row.units.len()).rev().find(|count| bench.built(&row.beginning(*count)).is_some()).unwrap_or_default();
     let untried = row.units.drain(good..).flat_map(|unit| unit.sources).collect();
     Landing { units: row.units, held, untried }
-}
-
-/// What failed, in one line.
-pub fn sentence(failure: &Failure) -> String {
-    let first = failure.messages.first().and_then(|message| message.lines().next()).unwrap_or(&failure.summary);
-    first.trim_start_matches("error: ").trim_end_matches(':').to_owned()
 }

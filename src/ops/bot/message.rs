@@ -1,9 +1,10 @@
 //! What the bot says of an update: to those who read commits, and to those who review the change.
 
 use super::branch::{ATTEMPT, HELD, INDEX, MARK, SECURITY, UNLISTED, WAITS, trailer};
-use super::builds::{Held, sentence};
+use super::builds::Held;
 use crate::diff::{self, SourceChange, plain};
 use crate::ops::git::Record;
+use crate::ops::scratch::sentence;
 use std::collections::BTreeSet;
 
 /// Characters of a commit's first line.

@@ -121,7 +121,11 @@ impl Scripts<'_> {
             limits: self.limits,
         };
         let ended = self.log.run::<Error>("debconf set-selections", self.sandbox, self.root, &command)?;
-        if ended == Ended::Exit(0) { Ok(()) } else { Err(Error::Debconf { ended, output: self.log.tail() }) }
+        if ended == Ended::Exit(0) {
+            return Ok(());
+        }
+        self.log.refuse_full()?;
+        Err(Error::Debconf { ended, output: self.log.tail() })
     }
 }
 
@@ -173,6 +177,7 @@ impl Root for Scripts<'_> {
         let title = format!("{} {script}", call.package);
         let ended = self.log.run::<Error>(&title, self.sandbox, self.root, &command)?;
         if ended != Ended::Exit(0) {
+            self.log.refuse_full()?;
             let (output, log) = (self.log.tail(), self.log.path().to_owned());
             return Err(Error::Script { package: call.package.to_owned(), script, ended, output, log });
         }
