@@ -23,6 +23,7 @@ pub fn compare(name: &str, old: Option<&Lockfile>, new: Option<&Lockfile>, facts
 fn unchanged(name: &str, side: &Side<'_>) -> Comparison {
     Comparison {
         name: name.to_owned(),
+        renamed_from: None,
         status: Status::Unchanged,
         counts: super::Counts::default(),
         sources: vec![],
@@ -49,6 +50,7 @@ pub fn compare_sides(name: &str, old: Option<Side<'_>>, new: Option<Side<'_>>, f
     sources.sort_by(|a, b| (a.group, &a.name).cmp(&(b.group, &b.name)));
     let mut comparison = Comparison {
         name: name.to_owned(),
+        renamed_from: None,
         status,
         counts,
         sources,
@@ -122,6 +124,12 @@ fn said(old: Option<&Lockfile>, new: Option<&Lockfile>) -> (Vec<TrustChange>, Ve
             }
             Difference::Changed { key: "deb", .. } => tell(repo, text, false),
             _ => steering.push(text),
+        }
+    }
+    // Of a lockfile that is new, all of it is.
+    for (name, part) in new.filter(|_| old.is_none()).map(Lockfile::repos).into_iter().flatten() {
+        if part.steering.trust != Trust::None {
+            tell(name, format!("repository `{name}` is signed by {}", part.signed_by.join(", ")), false);
         }
     }
     // What is trusted without a signature is said every time.

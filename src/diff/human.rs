@@ -71,9 +71,10 @@ impl Page<'_> {
         }
         let title = format!("{}: {}", plain(&comparison.name), comparison.headline());
         self.words(Some(Look::Strong), &title, 2);
-        // Of a lockfile that came or went, it is itself the list.
-        if comparison.status != Status::Changed {
-            return;
+        match comparison.status {
+            Status::Changed => {}
+            Status::Added => return self.arrived(comparison),
+            Status::Removed | Status::Unchanged => return,
         }
         for group in [Group::Security, Group::Boot, Group::Downgraded] {
             self.group(comparison, group);
@@ -84,6 +85,20 @@ impl Page<'_> {
         self.sizes(comparison);
         let skew: Vec<String> = comparison.skew.iter().map(|skew| format!("{skew}{}", if skew.new { " (new)" } else { "" })).collect();
         self.list("Versions that differ between images or architectures", &skew);
+        self.holds_and_trust(comparison);
+        self.list("What the manifest asks for", &comparison.steering);
+        self.list("Users and groups", &comparison.ids.iter().map(ToString::to_string).collect::<Vec<_>>());
+        self.unread(comparison);
+    }
+
+    /// Of a new lockfile: what no list of packages shows.
+    fn arrived(&mut self, comparison: &Comparison) {
+        self.alerts(comparison);
+        self.holds_and_trust(comparison);
+        self.unread(comparison);
+    }
+
+    fn holds_and_trust(&mut self, comparison: &Comparison) {
         self.list("Holds", &comparison.holds.iter().map(ToString::to_string).collect::<Vec<_>>());
         if !comparison.trust.is_empty() {
             self.heading("Trust");
@@ -91,8 +106,9 @@ impl Page<'_> {
                 self.words(change.weaker.then_some(Look::Bad), &format!("  {}", change.text), 4);
             }
         }
-        self.list("What the manifest asks for", &comparison.steering);
-        self.list("Users and groups", &comparison.ids.iter().map(ToString::to_string).collect::<Vec<_>>());
+    }
+
+    fn unread(&mut self, comparison: &Comparison) {
         if let Some(text) = comparison.unread() {
             self.line("");
             self.words(Some(Look::Faint), &text, 2);
@@ -152,11 +168,12 @@ impl Page<'_> {
     }
 
     fn alerts(&mut self, comparison: &Comparison) {
-        if comparison.sources.iter().all(|source| source.alerts.is_empty()) {
+        let alerts = comparison.alerts();
+        if alerts.is_empty() {
             return;
         }
         self.heading("Look twice");
-        for alert in comparison.sources.iter().flat_map(|source| &source.alerts) {
+        for alert in alerts {
             self.words(alert.kind.is_privilege().then_some(Look::Bad), &format!("  {alert}"), 4);
         }
     }

@@ -114,9 +114,10 @@ impl Page {
 
     fn comparison(&mut self, comparison: &Comparison) {
         self.heading(3, &format!("{}: {}", code(&comparison.name), plain(&comparison.headline())));
-        // Of a lockfile that came or went, it is itself the list.
-        if comparison.status != Status::Changed {
-            return;
+        match comparison.status {
+            Status::Changed => {}
+            Status::Added => return self.arrived(comparison),
+            Status::Removed | Status::Unchanged => return,
         }
         for group in [Group::Security, Group::Boot, Group::Downgraded] {
             self.group(comparison, group);
@@ -130,11 +131,26 @@ impl Page {
         let list = |lines: Vec<String>| lines.iter().map(|line| code(line)).collect::<Vec<_>>();
         let skew = comparison.skew.iter().map(|skew| format!("{skew}{}", if skew.new { " (new)" } else { "" })).collect();
         self.list("Versions that differ between images or architectures", &list(skew));
-        self.list("Holds", &list(comparison.holds.iter().map(ToString::to_string).collect()));
-        let trust = |change: &super::TrustChange| format!("{}{}", if change.weaker { "⚠️ " } else { "" }, code(&change.text));
-        self.list("Trust", &comparison.trust.iter().map(trust).collect::<Vec<_>>());
+        self.holds_and_trust(comparison);
         self.list("What the manifest asks for", &list(comparison.steering.clone()));
         self.list("Users and groups", &list(comparison.ids.iter().map(ToString::to_string).collect()));
+        self.unread(comparison);
+    }
+
+    /// Of a new lockfile: what no list of packages shows.
+    fn arrived(&mut self, comparison: &Comparison) {
+        self.alerts(comparison);
+        self.holds_and_trust(comparison);
+        self.unread(comparison);
+    }
+
+    fn holds_and_trust(&mut self, comparison: &Comparison) {
+        self.list("Holds", &comparison.holds.iter().map(|held| code(&held.to_string())).collect::<Vec<_>>());
+        let trust = |change: &super::TrustChange| format!("{}{}", if change.weaker { "⚠️ " } else { "" }, code(&change.text));
+        self.list("Trust", &comparison.trust.iter().map(trust).collect::<Vec<_>>());
+    }
+
+    fn unread(&mut self, comparison: &Comparison) {
         if let Some(text) = comparison.unread() {
             let (sentence, names) = text.rsplit_once(": ").unwrap_or((&text, ""));
             self.push(&format!("\n{}: {}\n", plain(sentence), code(names)));
@@ -216,7 +232,7 @@ impl Page {
             let mark = if alert.kind.is_privilege() { "⚠️ " } else { "" };
             vec![format!("{mark}{}", alert.kind.words()), cell(&alert.subject), cell(&alert.package), cells(&alert.arches)]
         };
-        let rows: Vec<Vec<String>> = comparison.sources.iter().flat_map(|source| &source.alerts).map(row).collect();
+        let rows: Vec<Vec<String>> = comparison.alerts().into_iter().map(row).collect();
         if !rows.is_empty() {
             self.heading(4, "Look twice");
             self.table(&["what", "which", "package", "architectures"], &rows);

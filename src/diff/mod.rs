@@ -14,6 +14,7 @@ mod facts;
 pub mod human;
 pub mod markdown;
 mod places;
+mod rename;
 mod report;
 mod roles;
 mod schema;
@@ -23,6 +24,7 @@ mod text;
 
 pub use compare::{compare, compare_sides};
 pub use facts::{ChangelogFacts, Contents, Facts, ReasonKey, ServiceKind};
+pub use rename::renames;
 pub use report::{
     Alert, AlertKind, Arrival, Changelog, Comparison, Counts, Entry, FileChange, FileChangeKind, Group, Held, IdChange, ImageChange, Kind,
     PackageChange, PackageFiles, Reason, Report, Row, Security, Skew, SourceChange, Status, TreeChange, TrustChange,

@@ -24,6 +24,9 @@ pub struct Report {
 pub struct Comparison {
     /// The manifest's name; for image commits what the images are called.
     pub name: String,
+    /// The manifest's name before, where its lockfile was found again under another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub renamed_from: Option<String>,
     /// Whether there was a lockfile before, and is one now.
     pub status: Status,
     /// How much changed.
@@ -457,7 +460,13 @@ pub enum FileChangeKind {
 impl Comparison {
     /// Tells whether nothing changed.
     pub fn is_empty(&self) -> bool {
-        self.status == Status::Unchanged
+        self.status == Status::Unchanged && self.renamed_from.is_none()
+    }
+
+    /// What deserves a second look. Of a new lockfile that is who gets more rights: all services and scripts in it are new.
+    pub fn alerts(&self) -> Vec<&Alert> {
+        let all = self.sources.iter().flat_map(|source| &source.alerts);
+        all.filter(|alert| self.status != Status::Added || alert.kind.is_privilege()).collect()
     }
 
     /// The source packages of a group.

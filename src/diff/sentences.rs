@@ -9,6 +9,14 @@ use std::fmt;
 impl Comparison {
     /// How much changed, in one line.
     pub fn headline(&self) -> String {
+        match &self.renamed_from {
+            Some(before) if self.status == Status::Unchanged => format!("renamed from `{before}`, nothing else changed"),
+            Some(before) => format!("renamed from `{before}`, {}", self.change()),
+            None => self.change(),
+        }
+    }
+
+    fn change(&self) -> String {
         match self.status {
             Status::Added => return format!("new lockfile with {}", count(self.counts.sources, "source package", "source packages")),
             Status::Removed => return "the lockfile is gone".to_owned(),

@@ -73,8 +73,10 @@ pub fn diff(session: &mut Session<'_>, options: &Options) -> Result<Report, Erro
             return Err(Error::NotComparable { image: name.clone(), other: other.name() });
         }
         _ => {
-            for (name, sides) in pairs(session, git.as_ref(), &old, &new)? {
-                report.comparisons.push(compare(session, store.as_ref(), &name, &sides)?);
+            for pair in renamed(pairs(session, git.as_ref(), &old, &new)?) {
+                let mut comparison = compare(session, store.as_ref(), &pair.name, &pair.sides)?;
+                comparison.renamed_from = pair.renamed_from;
+                report.comparisons.push(comparison);
             }
         }
     }
@@ -97,10 +99,13 @@ fn compare(session: &mut Session<'_>, store: Option<&Repo>, name: &str, sides: &
     let (old, new) = (sides[0].lockfile.as_ref(), sides[1].lockfile.as_ref());
     // The first look says what to read.
     let first = diff::compare(name, old, new, &Facts::default());
-    if first.is_empty() || old.is_none() || new.is_none() {
+    if first.is_empty() || new.is_none() {
         return Ok(first);
     }
     let mut facts = facts::gather(store, old, new, &first)?;
+    if old.is_none() {
+        return Ok(diff::compare(name, old, new, &facts));
+    }
     facts.arrivals = reasons::find(session, &sides[1], &first, |image| &image.added)?;
     facts.departures = reasons::find(session, &sides[0], &first, |image| &image.removed)?;
     Ok(diff::compare(name, old, new, &facts))
@@ -199,6 +204,38 @@ fn pairs(session: &Session<'_>, git: Option<&Git>, old: &Place, new: &Place) -> 
     };
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     Ok(vec![(name, [counterpart(old)?, counterpart(new)?])])
+}
+
+/// The lockfiles of one manifest on both sides.
+struct Pair {
+    name: String,
+    renamed_from: Option<String>,
+    sides: [Locked; 2],
+}
+
+/// Puts what is gone under one name and new under another together, where it is the same lockfile.
+fn renamed(pairs: Vec<(String, [Locked; 2])>) -> Vec<Pair> {
+    let mut pairs: Vec<Pair> = pairs.into_iter().map(|(name, sides)| Pair { name, renamed_from: None, sides }).collect();
+    // Those with a lockfile on this side alone.
+    let only = |pairs: &[Pair], side: usize| -> Vec<usize> {
+        let is_only = |at: &usize| pairs[*at].sides[side].lockfile.is_some() && pairs[*at].sides[1 - side].lockfile.is_none();
+        (0..pairs.len()).filter(is_only).collect()
+    };
+    let (gone, came) = (only(&pairs, 0), only(&pairs, 1));
+    let found = {
+        let lockfiles = |at: &[usize], side: usize| at.iter().filter_map(|at| pairs[*at].sides[side].lockfile.as_ref()).collect::<Vec<_>>();
+        diff::renames(&lockfiles(&gone, 0), &lockfiles(&came, 1))
+    };
+    let mut merged = vec![];
+    for (old, new) in found {
+        let (old, new) = (gone[old], came[new]);
+        pairs[new].sides[0] = std::mem::take(&mut pairs[old].sides[0]);
+        pairs[new].renamed_from = Some(pairs[old].name.clone());
+        merged.push(old);
+    }
+    merged.sort_unstable_by(|a, b| b.cmp(a));
+    merged.into_iter().for_each(|at| drop(pairs.remove(at)));
+    pairs
 }
 
 /// The names of the lockfiles that a place has.

@@ -1,5 +1,6 @@
 //! What `pintree diff` tells of lockfiles, revisions and images.
 
+use crate::checkout::{image_of, part};
 use crate::fixture::{Archive, Project, Ran, files_below, needs};
 use pintree::testkit::deb::{Compression, Package};
 use std::os::unix::fs::PermissionsExt as _;
@@ -475,23 +476,73 @@ fn says_what_it_cannot_compare() {
 #[test]
 fn lockfiles_come_and_go() {
     needs!("git");
-    let archive = Archive::new(&before());
+    let mut packages = before();
+    packages.push(Package::new("guard", "1.0").file("usr/bin/guard", 0o4755, "x"));
+    let archive = Archive::new(&packages);
     let project = Project::checked_in(&archive, IMAGE);
-    project.write("manifests/more.toml", &project.read("manifests/main.toml"));
+    let manifest = project.read("manifests/main.toml");
+    // Nothing of the other one is in it, so that it is no rename.
+    let (head, _) = manifest.split_once("[image").unwrap();
+    project.write("manifests/more.toml", &format!("{head}[image.guard]\nvariant = \"custom\"\npackages = [\"guard\"]\n"));
     project.ok(&["lock"]);
+    project.ok(&["build", "--until", "composed"]);
     std::fs::remove_file(project.path("lockfiles/main.lock")).unwrap();
-    insta::assert_snapshot!(project.ok(&["diff"]).stdout, @"
+    let key = |text: String| text.replace(project.read("lockfiles/more.lock").split('"').find(|word| word.len() == 40).unwrap(), "[KEY]");
+    insta::assert_snapshot!(key(project.ok(&["diff"]).stdout), @"
     main: the lockfile is gone
 
-    more: new lockfile with 4 source packages
+    more: new lockfile with 1 source package
+
+    Look twice
+      new setuid file /usr/bin/guard in guard (all)
+
+    Trust
+      repository `debian` is signed by [KEY]
     ");
-    insta::assert_snapshot!(project.ok(&["diff", "--format", "markdown"]).stdout, @"
+    insta::assert_snapshot!(key(project.ok(&["diff", "--format", "markdown"]).stdout), @"
     ### `main`: the lockfile is gone
 
-    ### `more`: new lockfile with 4 source packages
+    ### `more`: new lockfile with 1 source package
+
+    #### Look twice
+
+    | what | which | package | architectures |
+    | --- | --- | --- | --- |
+    | ⚠️ new setuid file | `/usr/bin/guard` | `guard` | `all` |
+
+    #### Trust
+
+    - `repository `debian` is signed by [KEY]`
     ");
     validate(&project.ok(&["diff", "--format", "json"]));
     project.ok(&["diff", "/dev/null", "lockfiles/more.lock"]);
+}
+
+#[test]
+fn a_rename_hides_nothing() {
+    needs!("git");
+    let archive = Archive::new(&[part("app", "2.0"), part("tool", "1.0"), part("evil", "1.0")]);
+    let project = Project::checked_in(&archive, &image_of(&["app".to_owned(), "tool".to_owned()]));
+    let manifest = project.read("manifests/main.toml").replace("\"tool\"", "\"tool\", \"evil\"");
+    archive.publish(&[part("app", "1.0"), part("tool", "1.0"), part("evil", "1.0")]);
+    project.git(&["rm", "-q", "manifests/main.toml", "lockfiles/main.lock"]);
+    project.write("manifests/device.toml", &manifest);
+    project.ok(&["lock"]);
+    project.commit("rename the manifest");
+    let ran = project.ok(&["diff", "HEAD~1..", "--format", "json"]);
+    validate(&ran);
+    let json = ran.json();
+    let comparison = &json["comparisons"][0];
+    assert_eq!(json["comparisons"].as_array().map(Vec::len), Some(1), "{json:#}");
+    assert_eq!((&comparison["name"], &comparison["renamed-from"]), (&"device".into(), &"main".into()));
+    assert_eq!((&comparison["counts"]["downgraded"], &comparison["counts"]["added"]), (&1.into(), &1.into()));
+    let told = project.ok(&["diff", "HEAD~1.."]).stdout;
+    assert!(told.starts_with("device: renamed from `main`, 2 source packages change: 1 downgraded, 1 added\n"), "{told}");
+    // A name alone is told as well.
+    project.git(&["mv", "manifests/device.toml", "manifests/unit.toml"]);
+    project.git(&["mv", "lockfiles/device.lock", "lockfiles/unit.lock"]);
+    project.commit("rename it again");
+    assert_eq!(project.ok(&["diff", "HEAD~1.."]).stdout, "unit: renamed from `device`, nothing else changed\n");
 }
 
 #[test]
