@@ -38,7 +38,7 @@ pub use settings::Settings;
 pub use starter::{StarterError, starter};
 
 use crate::pkg::{Architecture, Ecosystem, Hold, Limits};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -86,6 +86,18 @@ impl Manifest {
 
     /// The names that may stand in `key = "builtin:NAME"`.
     pub const BUILTIN_KEYS: &[&str] = &keys::BUILTIN_KEYS;
+
+    /// The files and directories of the project that it names, package files apart: overlays, scripts, SSH keys and the keys of
+    /// repositories, as they stand there; each once, sorted.
+    pub fn inputs(&self) -> BTreeSet<&str> {
+        let keys = self.repos.values().flat_map(|repo| &repo.keys).filter_map(|key| match key {
+            KeySource::File(path) => Some(path),
+            KeySource::Builtin(_) => None,
+        });
+        let images = self.images.values();
+        let files = images.flat_map(|image| image.overlays.iter().chain(&image.scripts).chain(&image.settings.authorized_keys));
+        keys.chain(files).map(String::as_str).collect()
+    }
 
     /// The images in an order in which each comes after the one it extends, otherwise by name.
     pub fn images_parents_first(&self) -> Vec<&Image> {

@@ -167,9 +167,10 @@ fn inside(bench: &mut Bench<'_, '_>, scratch: &mut Scratch, commit: &str, report
     Ok(())
 }
 
-/// Whether a commit is at fault: its manifests or lockfiles are not for this program, or have marks of a merge in them.
+/// Whether a commit is at fault: its manifests or lockfiles are not for this program, or have marks of a merge in them; or
+/// not all of it is here.
 fn is_unreadable(error: &Error) -> bool {
-    matches!(blame::of(error).class, Class::Usage | Class::Lockfile)
+    !matches!(error, Error::NotInCommit { .. }) && matches!(blame::of(error).class, Class::Usage | Class::Lockfile)
 }
 
 /// An error and its causes on one line.

@@ -247,6 +247,24 @@ pub enum Error {
         /// What stood there.
         revision: String,
     },
+    /// An image would be built without what the user's own images have: it lies in the work tree and in no commit.
+    #[error("commit {} lacks {}, which the image of the work tree has: {reason}", short(.commit), some(.paths))]
+    NotInCommit {
+        /// The commit.
+        commit: String,
+        /// What it lacks.
+        paths: Vec<String>,
+        /// Why it does.
+        reason: &'static str,
+    },
+    /// A submodule's files are not here.
+    #[error("submodule `{}` is not here at commit {}", path.display(), short(.commit))]
+    NoSubmodule {
+        /// Where it stands.
+        path: PathBuf,
+        /// The recorded commit.
+        commit: String,
+    },
     /// A revision does not have a directory or file.
     #[error("revision `{revision}` has no `{}`", path.display())]
     NotInRevision {
@@ -526,6 +544,11 @@ fn some(names: &[String]) -> String {
         0..=MOST => list(names),
         more => format!("{} and {} more", list(&names[..MOST]), more - MOST),
     }
+}
+
+/// As much of a commit's id as people read.
+fn short(commit: &str) -> &str {
+    &commit[..commit.len().min(12)]
 }
 
 fn count(names: &[String]) -> String {

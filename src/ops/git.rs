@@ -16,7 +16,7 @@ mod conflict;
 mod history;
 mod writing;
 
-pub use history::Commit;
+pub use history::{Commit, Submodule};
 pub use writing::{Identity, Record};
 
 /// Where a caller's environment may point git to another repository; the directory decides.

@@ -6,9 +6,9 @@
 use super::blame::Class;
 use super::build::{self, Site, create_directory, exclusive};
 use super::choice::Chosen;
-use super::git::Git;
+use super::git::{Git, Submodule};
 use super::work::Work;
-use super::{Choice, Error, Project, Session, generated, leftovers, lock};
+use super::{Choice, Error, Project, Session, generated, leftovers, local, lock};
 use crate::lock::Lockfile;
 use crate::manifest::{self, Manifest};
 use crate::plan::Stage;
@@ -131,7 +131,7 @@ impl Scratch {
                 leftovers::remove(&entry).map_err(|source| Error::Io { doing: "remove", path: entry, source })?;
             }
         }
-        git.check_out(commit, session.project.root(), &self.directory.join("index"), root)?;
+        let absent = git.check_out(commit, session.project.root(), &self.directory.join("index"), root)?;
         // A commit may bring links of its own to where the copy is built.
         self.project.check()?;
         for name in CURRENT {
@@ -144,14 +144,33 @@ impl Scratch {
         // What they name is complete only afterwards.
         for path in self.project.manifests()? {
             let manifest = manifest::load(&path)?;
-            for directory in manifest.repos.values().filter_map(|repo| repo.directory.as_ref()) {
-                // A directory that no commit has is made; one that is a link is the directory that it leads to.
-                let bounds = self.project.bounds(&manifest)?;
-                let to = bounds.locate(directory)?.map_or_else(|| root.join(directory), |located| located.real().to_owned());
-                take_files(&session.project.root().join(directory), &to)?;
-            }
+            self.take_packages(&session.project, &manifest)?;
+            refuse_uncommitted(&session.project, root, git, commit, &manifest, &absent)?;
         }
         self.commit = Some(commit.to_owned());
+        Ok(())
+    }
+
+    /// Puts package files there that no commit has: the files themselves, where the user has links.
+    fn take_packages(&self, from: &Project, manifest: &Manifest) -> Result<(), Error> {
+        let theirs = from.bounds(manifest)?;
+        for directory in manifest.repos.values().filter_map(|repo| repo.directory.as_ref()) {
+            if !theirs.named(directory).is_dir() {
+                continue;
+            }
+            // A directory that no commit has is made; one that is a link is the directory that it leads to.
+            let located = self.project.bounds(manifest)?.locate(directory)?;
+            let to = located.map_or_else(|| self.project.root().join(directory), |located| located.real().to_owned());
+            create_directory(&to)?;
+            for (path, file) in local::files(&theirs, directory)? {
+                let (Some(file), Some(name)) = (file, path.file_name()) else { continue };
+                let (real, target) = (file.real(), to.join(name));
+                if !target.exists() {
+                    let taken = std::fs::hard_link(real, &target).or_else(|_| std::fs::copy(real, &target).map(drop));
+                    taken.map_err(|source| Error::Io { doing: "copy", path, source })?;
+                }
+            }
+        }
         Ok(())
     }
 
@@ -329,17 +348,37 @@ fn list(directory: &Path) -> Result<Vec<PathBuf>, Error> {
     read().map_err(|source| Error::Io { doing: "read the directory", path: directory.to_owned(), source })
 }
 
-/// Links or copies the files of a directory that the other one lacks: package files that no commit has.
-fn take_files(from: &Path, to: &Path) -> Result<(), Error> {
-    if !from.is_dir() {
-        return Ok(());
-    }
-    create_directory(to)?;
-    for path in list(from)?.into_iter().filter(|path| path.is_file()) {
-        let target = to.join(path.file_name().expect("it was listed"));
-        if !target.exists() {
-            let taken = std::fs::hard_link(&path, &target).or_else(|_| std::fs::copy(&path, &target).map(drop));
-            taken.map_err(|source| Error::Io { doing: "copy", path, source })?;
+/// Refuses a commit without files that the user's own images are made with.
+fn refuse_uncommitted(
+    theirs: &Project,
+    copy: &Path,
+    git: &Git,
+    commit: &str,
+    manifest: &Manifest,
+    absent: &[Submodule],
+) -> Result<(), Error> {
+    let bounds = theirs.bounds(manifest)?;
+    let refuse = |paths, reason| Err(Error::NotInCommit { commit: commit.to_owned(), paths, reason });
+    for path in manifest.inputs() {
+        if let Some(submodule) =
+            absent.iter().find(|submodule| Path::new(path).starts_with(&submodule.path) || submodule.path.starts_with(path))
+        {
+            return Err(Error::NoSubmodule { path: submodule.path.clone(), commit: submodule.commit.clone() });
+        }
+        // What is in no checkout is for nobody's commit to have.
+        let Some(located) = bounds.locate(path)? else { continue };
+        let real = located.real();
+        let directory = if real.is_dir() { real } else { real.parent().unwrap_or(real) };
+        let Some(holder) = Git::find(directory)?.filter(|holder| holder.top().starts_with(git.top())) else { continue };
+        let copied = |file: &Path| copy.join(path).join(file.strip_prefix(real).unwrap_or(Path::new("")));
+        let is_absent = |file: &Path| copied(file).symlink_metadata().is_err();
+        let ignored: Vec<PathBuf> = holder.ignored(real)?.into_iter().filter(|file| is_absent(file)).collect();
+        if !ignored.is_empty() {
+            let shown = |file: &PathBuf| Path::new(path).join(file.strip_prefix(real).unwrap_or(Path::new(""))).display().to_string();
+            return refuse(ignored.iter().map(|file| shown(file).trim_end_matches('/').to_owned()).collect(), "git ignores it");
+        }
+        if !copy.join(path).exists() {
+            return refuse(vec![path.to_owned()], "it was not committed by then");
         }
     }
     Ok(())

@@ -35,6 +35,7 @@ mod repositories;
 mod reproducible;
 mod seal;
 mod secure;
+mod submodules;
 mod trust;
 mod universe;
 mod updates;

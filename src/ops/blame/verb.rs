@@ -27,6 +27,8 @@ pub fn of(error: &Error) -> Blame {
         | Error::NoInput { .. }
         | Error::NoRevision { .. }
         | Error::NotInRevision { .. }
+        | Error::NotInCommit { .. }
+        | Error::NoSubmodule { .. }
         | Error::NoCheckout { .. }
         | Error::NoChanges { .. }
         | Error::CheckedOut { .. }
