@@ -265,6 +265,14 @@ pub enum Error {
         /// The recorded commit.
         commit: String,
     },
+    /// A file of Git LFS is not here.
+    #[error("the file of Git LFS `{}` is not here as commit {} has it", path.display(), short(.commit))]
+    NoLfsFile {
+        /// The file.
+        path: PathBuf,
+        /// The commit.
+        commit: String,
+    },
     /// A revision does not have a directory or file.
     #[error("revision `{revision}` has no `{}`", path.display())]
     NotInRevision {

@@ -1,7 +1,8 @@
 //! The project's git checkout, seen through the user's own `git`: revisions, and files as they stood in them.
 //!
-//! Nothing of a repository's configuration runs here: no hook, no pager, no file monitor, no text conversion. Revisions
-//! and paths are handed over in ways that cannot be taken for options or patterns.
+//! No program that a checkout's configuration or attributes name runs here: no hook, pager, file monitor, text conversion
+//! or filter, and a directory that looks like a bare repository is none. Revisions and paths are handed over in ways that
+//! cannot be taken for options or patterns.
 
 pub use conflict::merge_text;
 
@@ -13,10 +14,12 @@ use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Output};
 
 mod conflict;
+mod copy;
 mod history;
 mod writing;
 
-pub use history::{Commit, Submodule};
+pub use copy::{Absent, Lack};
+pub use history::Commit;
 pub use writing::{Identity, Record};
 
 /// Where a caller's environment may point git to another repository; the directory decides.
@@ -44,10 +47,9 @@ impl Git {
         let io = |source| Error::Io { doing: "find the directory", path: directory.to_owned(), source };
         let start = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
         let start = start.canonicalize().map_err(io)?;
-        if !start.ancestors().any(|above| above.join(".git").exists()) {
-            return Ok(None);
-        }
-        let git = Self { top: start, network: true };
+        // git would look for a bare repository on the way, in directories that a commit fills.
+        let Some(top) = start.ancestors().find(|above| above.join(".git").exists()) else { return Ok(None) };
+        let git = Self { top: top.to_owned(), network: true };
         let mut top = git.output("find the checkout", git.command().args(["rev-parse", "--show-toplevel"]))?.stdout;
         top.truncate(top.len() - usize::from(top.ends_with(b"\n")));
         Ok(Some(Self { top: OsString::from_vec(top).into(), network: true }))
@@ -181,6 +183,8 @@ impl Git {
         let mut command = Command::new("git");
         command.current_dir(&self.top);
         command.args(["--no-pager", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "log.showSignature=false"]);
+        // A directory of the project that looks like a repository is none, whatever its configuration says.
+        command.args(["-c", "safe.bareRepository=explicit"]);
         command.env("GIT_OPTIONAL_LOCKS", "0").env("GIT_LITERAL_PATHSPECS", "1").env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C");
         ELSEWHERE.iter().for_each(|variable| {
             command.env_remove(variable);

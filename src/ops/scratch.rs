@@ -6,7 +6,7 @@
 use super::blame::Class;
 use super::build::{self, Site, create_directory, exclusive};
 use super::choice::Chosen;
-use super::git::{Git, Submodule};
+use super::git::{Absent, Git, Lack};
 use super::work::Work;
 use super::{Choice, Error, Project, Session, generated, leftovers, local, lock};
 use crate::lock::Lockfile;
@@ -131,7 +131,7 @@ impl Scratch {
                 leftovers::remove(&entry).map_err(|source| Error::Io { doing: "remove", path: entry, source })?;
             }
         }
-        let absent = git.check_out(commit, session.project.root(), &self.directory.join("index"), root)?;
+        let absent = git.check_out(commit, session.project.root(), root)?;
         // A commit may bring links of its own to where the copy is built.
         self.project.check()?;
         for name in CURRENT {
@@ -349,21 +349,17 @@ fn list(directory: &Path) -> Result<Vec<PathBuf>, Error> {
 }
 
 /// Refuses a commit without files that the user's own images are made with.
-fn refuse_uncommitted(
-    theirs: &Project,
-    copy: &Path,
-    git: &Git,
-    commit: &str,
-    manifest: &Manifest,
-    absent: &[Submodule],
-) -> Result<(), Error> {
+fn refuse_uncommitted(theirs: &Project, copy: &Path, git: &Git, commit: &str, manifest: &Manifest, absent: &[Absent]) -> Result<(), Error> {
     let bounds = theirs.bounds(manifest)?;
     let refuse = |paths, reason| Err(Error::NotInCommit { commit: commit.to_owned(), paths, reason });
     for path in manifest.inputs() {
-        if let Some(submodule) =
-            absent.iter().find(|submodule| Path::new(path).starts_with(&submodule.path) || submodule.path.starts_with(path))
-        {
-            return Err(Error::NoSubmodule { path: submodule.path.clone(), commit: submodule.commit.clone() });
+        let concerns = |absent: &&Absent| Path::new(path).starts_with(&absent.path) || absent.path.starts_with(path);
+        if let Some(Absent { path, lack }) = absent.iter().find(concerns) {
+            let path = path.clone();
+            return Err(match lack {
+                Lack::Submodule { commit } => Error::NoSubmodule { path, commit: commit.clone() },
+                Lack::Lfs => Error::NoLfsFile { path, commit: commit.to_owned() },
+            });
         }
         // What is in no checkout is for nobody's commit to have.
         let Some(located) = bounds.locate(path)? else { continue };

@@ -48,11 +48,13 @@ const ROWS: &[Row] = rows! {
     "planted-build-file", "generated-text", planted_text("build.ninja"), real("other");
     "planted-outcomes", "generated-text", planted_text("outcomes"), real("other");
     // What a commit brings to a copy of the project.
-    "copy-work-link", "copies", copied("_build/work", ""), copy();
+    "copy-work-link", "copies", left_out("_build/work"), copy();
     "copy-mirrors-link", "copies", copied("mirrors.toml", "/document"), copy();
     "copy-lockfiles-link", "copies", copied("lockfiles", ""), copy();
     "copy-packages-link", "copies", copied("debs", ""), copy();
     "git-configuration", "git", configured(), copy();
+    "git-filter", "filters", filtered(), copy();
+    "bare-repository", "bare", inside_out(), copy();
     // What a manifest names.
     "overlay-link", "links", strays("overlay = [\"given\"]\n", "given", ""), inside("overlay = [\"given\"]\n", "given", "within");
     "overlay-parent-link", "links", strays("overlay = [\"given/directory\"]\n", "given", ""), inside("overlay = [\"given/directory\"]\n", "given", "within");
@@ -276,6 +278,62 @@ fn copy() -> Verdict {
     Verdict::of(ran.code == 0, format!("exit {} {}", ran.code, error(&ran)))
 }
 
+/// A link of a commit where the copy keeps what is generated: no commit brings that.
+fn left_out(place: &str) -> Verdict {
+    let project = project("");
+    check_in(&project);
+    plant(&project, place, links(""));
+    git(&project, &["add", "-Af", place]);
+    git(&project, &["commit", "-qm", "second"]);
+    std::fs::remove_file(project.path(place)).unwrap();
+    let before = victim(&project);
+    let ran = project.run(&["bot", "--until", "composed"]);
+    let copied = project.path("_build/bot/project").join(place).is_symlink();
+    Verdict::of(ran.code == 0 && !copied && victim(&project) == before, format!("exit {}, {}", ran.code, error(&ran)))
+}
+
+/// A filter that attributes of a commit name and the configuration beside it defines, as an unpacked archive brings both.
+fn filtered() -> Verdict {
+    let project = project("");
+    project.write(".gitattributes", "* filter=trap\n");
+    check_in(&project);
+    let trap = format!("touch {}; cat", project.home("victim/new").display());
+    git(&project, &["config", "filter.trap.smudge", &trap]);
+    git(&project, &["config", "filter.trap.process", &trap]);
+    std::fs::remove_file(project.home("victim/new")).unwrap_or_default();
+    bot_leaves_alone(&project)
+}
+
+/// A project that looks like a bare repository with a work tree, in a clone of an honest one: git takes its configuration.
+fn inside_out() -> Verdict {
+    let project = project("");
+    check_in(&project);
+    for name in ["HEAD", "config", "objects", "refs", "index", "info"] {
+        std::fs::rename(project.path(".git").join(name), project.path(name)).unwrap();
+    }
+    std::fs::remove_dir_all(project.path(".git")).unwrap();
+    let trap = format!("touch {}; cat", project.home("victim/new").display());
+    let config = project.read("config").replace("bare = false", "bare = false\n\tworktree = .");
+    project.write("config", &format!("{config}[filter \"trap\"]\n\tsmudge = {trap:?}\n[core]\n\tfsmonitor = {trap:?}\n"));
+    project.write("info/attributes", "* filter=trap\n");
+    // The checkout around it is one directory above.
+    let above = project.path("..");
+    git(&project, &["-C", &above.display().to_string(), "init", "-q"]);
+    let own = project.path("").canonicalize().unwrap().file_name().unwrap().to_owned();
+    let mut add = project.command("git");
+    project.finish(add.args(["-C", &above.display().to_string(), "add", "-Af", "--"]).arg(&own)).exits(0);
+    git(&project, &["-C", &above.display().to_string(), "commit", "-qm", "innocent"]);
+    std::fs::remove_file(project.home("victim/new")).unwrap_or_default();
+    bot_leaves_alone(&project)
+}
+
+/// The bot does its work, and nothing else happens.
+fn bot_leaves_alone(project: &Project) -> Verdict {
+    let before = victim(project);
+    let ran = project.run(&["bot", "--until", "composed"]);
+    Verdict::of(ran.code == 0 && victim(project) == before, format!("exit {}, {}", ran.code, error(&ran)))
+}
+
 /// Programs that a repository's own configuration names.
 fn configured() -> Verdict {
     let project = project("");
@@ -292,9 +350,7 @@ fn configured() -> Verdict {
         std::fs::copy(project.path("trap.sh"), project.path("hooks").join(hook)).unwrap();
     }
     std::fs::remove_file(project.home("victim/new")).unwrap_or_default();
-    let before = victim(&project);
-    let ran = project.run(&["bot", "--until", "composed"]);
-    Verdict::of(ran.code == 0 && victim(&project) == before, format!("exit {}, {}", ran.code, error(&ran)))
+    bot_leaves_alone(&project)
 }
 
 /// A link out of the project in the place of something that a manifest names, or that every project has.

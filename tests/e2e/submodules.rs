@@ -94,3 +94,23 @@ fn package_files_that_are_links_are_what_they_lead_to() {
     put("2.0");
     project.run(&["bot", "--until", "composed"]).exits(0).says(&["update rest: part00"]);
 }
+
+#[test]
+fn files_of_git_lfs_come_from_where_git_lfs_keeps_them() {
+    needs!("git");
+    let content = "firmware\n".repeat(200);
+    let digest = pintree::pkg::Sha256::of(content.as_bytes()).to_hex();
+    let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{digest}\nsize {}\n", content.len());
+    let (_archive, project) = with_overlay(|project| project.write("overlays/common/usr/lib/blob", &pointer));
+    let before = project.state();
+    project.run(&SEALED).exits(2).says(&["the file of Git LFS `overlays/common/usr/lib/blob` is not here", "git lfs fetch"]);
+    assert_eq!(project.state(), before);
+    project.write(&format!(".git/lfs/objects/{}/{}/{digest}", &digest[..2], &digest[2..4]), &content.replace('f', "g"));
+    project.run(&SEALED).exits(2).says(&["the file of Git LFS"]);
+    project.write(&format!(".git/lfs/objects/{}/{}/{digest}", &digest[..2], &digest[2..4]), &content);
+    project.run(&SEALED).exits(0);
+    let store = format!("--repo={}", project.path("_build/bot/project/_build/ostree").display());
+    let mut cat = project.command("ostree");
+    let seen = project.finish(cat.args([&store, "cat", "image/main/root/armhf/sealed", "/usr/lib/blob"]));
+    assert_eq!(seen.stdout, content, "{}", seen.stderr);
+}

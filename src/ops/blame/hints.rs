@@ -65,6 +65,7 @@ pub fn hints(error: &Error) -> Vec<String> {
         Error::Ninja(crate::ninja::Error::Start(_)) => one("install it: `apt-get install ninja-build`"),
         Error::Git { source: crate::util::command::Error::Start { .. }, .. } => one("install it: `apt-get install git`"),
         Error::NotInCommit { .. } => one("commit it (`git add --force`), or move it out of what the manifest names"),
+        Error::NoLfsFile { .. } => one("run `git lfs fetch --all`"),
         Error::NoSubmodule { path, .. } => vec![format!("run `git submodule update --init {}`", path.display())],
         Error::NotComparable { .. } => one("name a second image: a ref as `build` prints it, or a commit"),
         Error::Exists { .. } => one("move it away, or name another file"),

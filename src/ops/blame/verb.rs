@@ -29,6 +29,7 @@ pub fn of(error: &Error) -> Blame {
         | Error::NotInRevision { .. }
         | Error::NotInCommit { .. }
         | Error::NoSubmodule { .. }
+        | Error::NoLfsFile { .. }
         | Error::NoCheckout { .. }
         | Error::NoChanges { .. }
         | Error::CheckedOut { .. }
