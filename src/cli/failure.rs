@@ -1,8 +1,8 @@
 //! A failure in words: the form for people and the one for programs.
 
-use super::ui::visible;
 use crate::ops::Error;
 use crate::ops::blame::{self, Exit};
+use crate::util::text;
 use serde_json::json;
 use std::error::Error as StdError;
 
@@ -36,13 +36,13 @@ fn kind(error: &Error) -> &'static str {
 
 /// The error and its causes as plain text, in the form that [`super::ui::Ui::error`] prints.
 pub fn plain(error: &dyn StdError) -> String {
-    let mut lines = vec![format!("error: {}", visible(&error.to_string()))];
+    let mut lines = vec![format!("error: {}", text::lines(&error.to_string()))];
     let mut last = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
         let text = cause.to_string();
         if text != last {
-            lines.push(format!("  caused by: {}", visible(&text)));
+            lines.push(format!("  caused by: {}", text::lines(&text)));
         }
         last = text;
         source = cause.source();

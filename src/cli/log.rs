@@ -5,6 +5,7 @@ use super::args::{self, Format, Global};
 use super::ui::{Style, Ui};
 use crate::ops::log::{self, ImageLog, Script};
 use crate::ops::{Choice, Error};
+use crate::util::text::plain;
 use serde_json::{Value, json};
 
 /// Runs the verb.
@@ -53,13 +54,8 @@ fn script(script: &Script, ui: &Ui, text: &mut String) {
     let style = if script.in_commit { Style::Strong } else { Style::Bad };
     text.push_str(&format!("{}{}\n", ui.styled(style, &title), ui.styled(Style::Faint, &end)));
     for line in script.output.iter().flat_map(|output| output.text.lines()) {
-        text.push_str(&format!("    {}\n", printable(line)));
+        text.push_str(&format!("    {}\n", plain(line.trim_end_matches('\r'))));
     }
-}
-
-/// A line of a script's output without what would move a terminal's cursor.
-fn printable(line: &str) -> String {
-    line.trim_end_matches('\r').chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
 fn image_json(log: &ImageLog) -> Value {

@@ -13,6 +13,7 @@ use crate::store::Repo;
 use crate::util::bounds::Bounds;
 use crate::util::environment;
 use crate::util::slots::{Guard, SlotKind, Slots};
+use crate::util::text;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
@@ -44,6 +45,8 @@ pub fn run(step: &Step) -> Exit {
         StepKind::Seal(args) => (format!("seal {}", args.tree.target), run_seal(args, &mut warnings).map(|()| 0)),
     };
     let in_build = std::env::var_os(outcome::VARIABLE).is_some();
+    // Each is one line: names in it are a package's or a script's.
+    let warnings: Vec<String> = warnings.iter().map(|warning| text::plain(warning)).collect();
     for warning in warnings.iter().filter(|_| !in_build) {
         eprint(&format!("warning: {warning}"), &[]);
     }
@@ -135,7 +138,7 @@ fn fetch(client: &Client, args: &StepImport, download: &mut import::Download) ->
     }
     let fetched = crate::repo::fetch_package(client, &urls, args.size, args.sha256, download)?;
     for warning in fetched.warnings {
-        eprint(&format!("warning: {warning}"), &[]);
+        eprint(&format!("warning: {}", text::plain(&warning.to_string())), &[]);
     }
     Ok(())
 }

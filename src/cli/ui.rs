@@ -1,6 +1,7 @@
 //! The terminal: results on stdout, talk on stderr.
 
 use super::args::{Color, Format, Global};
+use crate::util::text;
 use std::error::Error;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
@@ -95,7 +96,7 @@ impl Ui {
     /// Prints a line of talk: a right-aligned verb and what it is done to.
     pub fn status(&mut self, verb: &str, text: &str) {
         if !self.quiet {
-            let line = format!("{} {text}", self.paint("1;32", &format!("{verb:>10}")));
+            let line = format!("{} {}", self.paint("1;32", &format!("{verb:>10}")), text::lines(text));
             self.talk(&line);
         }
     }
@@ -110,18 +111,18 @@ impl Ui {
     /// Prints a plain line of talk.
     pub fn note(&mut self, text: &str) {
         if !self.quiet {
-            self.talk(text);
+            self.talk(&text::lines(text));
         }
     }
 
     /// Prints a plain line that `--quiet` does not hide.
     pub fn always(&mut self, text: &str) {
-        self.talk(text);
+        self.talk(&text::lines(text));
     }
 
     /// Prints a warning; `--quiet` does not hide it.
     pub fn warn(&mut self, text: &str) {
-        let line = format!("{} {text}", self.paint("1;33", "warning:"));
+        let line = format!("{} {}", self.paint("1;33", "warning:"), text::lines(text));
         self.talk(&line);
     }
 
@@ -130,6 +131,7 @@ impl Ui {
         if self.quiet {
             return;
         }
+        let text = text::plain(text);
         if !self.terminal {
             self.talk(&format!("[{finished}/{total}] {text}"));
             return;
@@ -146,19 +148,19 @@ impl Ui {
 
     /// Prints an error: `error:`, then `caused by:` for each inner cause, then `hint:` lines.
     pub fn error(&mut self, error: &dyn Error, hints: &[String]) {
-        let mut lines = vec![format!("{} {}", self.paint("1;31", "error:"), visible(&error.to_string()))];
+        let mut lines = vec![format!("{} {}", self.paint("1;31", "error:"), text::lines(&error.to_string()))];
         let mut last = error.to_string();
         let mut source = error.source();
         while let Some(cause) = source {
             let text = cause.to_string();
             // A transparent wrapper repeats its inner text; once is enough.
             if text != last {
-                lines.push(format!("  {} {}", self.paint("1", "caused by:"), visible(&text)));
+                lines.push(format!("  {} {}", self.paint("1", "caused by:"), text::lines(&text)));
             }
             last = text;
             source = cause.source();
         }
-        lines.extend(hints.iter().map(|hint| format!("{} {}", self.paint("1;36", "hint:"), visible(hint))));
+        lines.extend(hints.iter().map(|hint| format!("{} {}", self.paint("1;36", "hint:"), text::lines(hint))));
         self.talk(&lines.join("\n"));
     }
 
@@ -186,8 +188,4 @@ impl Ui {
     fn paint(&self, code: &str, text: &str) -> String {
         if self.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
-}
-/// Lines without what a terminal obeys: messages hold names and output that come from packages.
-pub(super) fn visible(text: &str) -> String {
-    text.split('\n').map(crate::diff::plain).collect::<Vec<_>>().join("\n")
 }

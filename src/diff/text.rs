@@ -1,25 +1,6 @@
-//! Untrusted text made harmless: for a terminal, for Markdown, and as wide as a line may be.
+//! Untrusted text made harmless for Markdown, and as wide as a line may be.
 
-/// Text without anything that a terminal or a reader's eye obeys: control characters, and those that turn the direction
-/// of writing or have no width.
-pub fn plain(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if is_harmless(c) {
-                c
-            } else if c == '\t' {
-                ' '
-            } else {
-                '\u{fffd}'
-            }
-        })
-        .collect()
-}
-
-fn is_harmless(c: char) -> bool {
-    !c.is_control()
-        && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
-}
+pub use crate::util::text::plain;
 
 /// Text as code in a cell of a Markdown table.
 pub fn cell(text: &str) -> String {

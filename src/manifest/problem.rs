@@ -1,6 +1,7 @@
 //! What can be wrong with a manifest, where, and how it is shown.
 
 use crate::pkg::{Architecture, ParseGlobError, ParseRequestError};
+use crate::util::text::plain;
 use std::fmt;
 use std::ops::Range;
 
@@ -378,7 +379,7 @@ fn floor_boundary(text: &str, at: usize) -> usize {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}:{}:{}: {}", self.path, self.line, self.column, printable(&without_credentials(&self.kind.to_string())))?;
+        writeln!(f, "{}:{}:{}: {}", self.path, self.line, self.column, plain(&without_credentials(&self.kind.to_string())))?;
         let skipped = if self.source_line.chars().count() <= SHOWN_WIDTH { 0 } else { (self.column - 1).saturating_sub(SHOWN_WIDTH / 3) };
         let shown: String = self.source_line.chars().skip(skipped).take(SHOWN_WIDTH).collect();
         let indent = self.column - 1 - skipped;
@@ -386,11 +387,11 @@ impl fmt::Display for Problem {
         let number = self.line.to_string();
         let margin = " ".repeat(number.len());
         writeln!(f, "{margin} |")?;
-        writeln!(f, "{}", format!("{number} | {}", printable(&shown)).trim_end())?;
+        writeln!(f, "{}", format!("{number} | {}", plain(&shown)).trim_end())?;
         write!(f, "{margin} | {}{}", " ".repeat(indent), "^".repeat(carets))?;
         match self.kind.hint() {
             None => Ok(()),
-            Some(hint) => write!(f, "\n{margin} = hint: {}", printable(&hint)),
+            Some(hint) => write!(f, "\n{margin} = hint: {}", plain(&hint)),
         }
     }
 }
@@ -417,17 +418,6 @@ pub(super) fn without_credentials(text: &str) -> String {
     }
     masked.push_str(rest);
     masked
-}
-
-/// `text` without characters that would move the cursor of a terminal; one character stays one character.
-fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\t' => ' ',
-            c if c.is_control() => '\u{fffd}',
-            c => c,
-        })
-        .collect()
 }
 
 #[cfg(test)]

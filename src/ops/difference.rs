@@ -1,6 +1,7 @@
 //! What differs between two commits, for people: paths in order, metadata in words, text as unified diffs.
 
 use crate::store::{Checksum, Commit, DirTree, Error, FileKind, FileMeta, Metadata, Repo, Value};
+use crate::util::text::plain;
 use std::collections::BTreeSet;
 use std::io::Read as _;
 
@@ -210,17 +211,13 @@ fn content(old: &[u8], new: &[u8]) -> String {
 fn unified(old: &str, new: &str) -> String {
     let diff = similar::TextDiff::from_lines(old, new);
     let text = diff.unified_diff().context_radius(2).to_string();
-    let mut lines: Vec<String> = text.lines().map(|line| format!("  {}", printable(line))).collect();
+    let mut lines: Vec<String> = text.lines().map(|line| format!("  {}", plain(line))).collect();
     if lines.len() > DIFF_LINES {
         let more = lines.len() - DIFF_LINES;
         lines.truncate(DIFF_LINES);
         lines.push(format!("  … and {more} more lines"));
     }
     lines.join("\n")
-}
-
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
 fn metadata(old: &Metadata, new: &Metadata) -> String {

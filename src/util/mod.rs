@@ -8,3 +8,4 @@ pub mod interrupt;
 pub mod place;
 pub mod size;
 pub mod slots;
+pub mod text;

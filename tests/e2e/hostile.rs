@@ -1,5 +1,6 @@
 //! Packages that mean harm: an error, and nothing else.
 
+use crate::configure::needs_shell;
 use crate::fixture::{Archive, Project, needs};
 use crate::universe;
 use pintree::testkit::deb::{Compression, Package, Raw, ar_of, tar_of};
@@ -86,4 +87,22 @@ fn files_that_are_no_packages_are_refused() {
         assert!(failed.stderr.contains("one 1.0 armhf"), "{name}: {}", failed.stderr);
         assert_eq!(project.refs(""), [""; 0], "{name}");
     }
+}
+
+/// Scripts are the host's own programs here.
+const ARCH: &str = "amd64";
+
+#[test]
+fn names_that_scripts_leave_move_no_cursor_and_forge_no_line() {
+    let shell = needs_shell!();
+    let script = "#!/bin/sh\nbusybox ln -s nowhere \"$(busybox printf '/var/tar\\nFAILED: get\\033[31m\\033]52;c;eA==\\007')\"\n";
+    let archive = Archive::new(&[Package::new("one", "1.0").arch(ARCH).script("postinst", script), shell]);
+    let image = "[image.root]\npackages = [\"one\"]\nchecks = { dangling-links = \"warn\" }\n";
+    let project = Project::with_arches(&archive, &[ARCH], image);
+    let ran = project.run(&["build"]).exits(0);
+    assert!(ran.stderr.contains("nowhere") || ran.stderr.contains("dangling-links"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains(['\u{1b}', '\u{7}']) && !ran.stderr.contains("\nFAILED"), "{:?}", ran.stderr);
+    project.write("manifests/main.toml", &project.read("manifests/main.toml").replace("\"warn\"", "\"fail\""));
+    let ran = project.run(&["build"]).exits(6);
+    assert!(!ran.stderr.contains(['\u{1b}', '\u{7}']) && !ran.stderr.contains("\nFAILED"), "{:?}", ran.stderr);
 }

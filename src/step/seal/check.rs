@@ -7,6 +7,7 @@ use super::error::Error;
 use super::root::Root;
 use crate::pkg::{Severity, TreeCheck};
 use crate::store::{Checksum, Entry, FileKind, FileMeta};
+use crate::util::text::plain;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::io::Read as _;
@@ -46,7 +47,7 @@ impl fmt::Display for Finding {
         };
         let count = self.places.len();
         write!(f, "{}: {count} {}: ", self.check, if count == 1 { one } else { many })?;
-        f.write_str(&self.places.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", "))?;
+        f.write_str(&self.places.iter().take(SHOWN).map(|place| plain(place)).collect::<Vec<_>>().join(", "))?;
         match count.saturating_sub(SHOWN) {
             0 => Ok(()),
             rest => write!(f, " and {rest} more"),
