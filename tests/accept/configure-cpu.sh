@@ -2,17 +2,21 @@
 # What the sandbox costs: the CPU of the configure step of the demo's image, beside that of the state before the sandbox
 # was closed (BEFORE), in interleaved pairs from the same composed image without checkpoints.
 #
-#   PAIRS   how many pairs (default: 9)
+#   PAIRS            how many pairs (default: 9)
+#   BEFORE_PINTREE   the program of that state, where it is built already
 # shellcheck source=tests/accept/common.sh
 . "$(dirname "$0")/common.sh"
 BEFORE=b96ac9e PAIRS=${PAIRS:-9}
 with_mirror
-say "building $BEFORE"
-mkdir -p "$scratch/tree"
-git -C "$root" archive "$BEFORE" | tar -x -C "$scratch/tree"
-home=$(getent passwd "$(id -u)" | cut -d: -f6)
-(cd "$scratch/tree" && HOME=$home CARGO_TARGET_DIR=${BEFORE_TARGET:-$target/before} cargo build --release --quiet --bins)
-before=${BEFORE_TARGET:-$target/before}/release/pintree
+before=${BEFORE_PINTREE:-}
+if [ -z "$before" ]; then
+  say "building $BEFORE"
+  mkdir -p "$scratch/tree"
+  git -C "$root" archive "$BEFORE" | tar -x -C "$scratch/tree"
+  home=$(getent passwd "$(id -u)" | cut -d: -f6)
+  (cd "$scratch/tree" && HOME=$home CARGO_TARGET_DIR=$target/before cargo build --release --quiet --bins)
+  before=$target/before/release/pintree
+fi
 cpu() { python3 "$root/tests/accept/cpu.py" "$scratch/cpu" "$@"; }
 for side in before after; do
   project "$scratch/$side"
