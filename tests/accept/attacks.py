@@ -72,8 +72,8 @@ def without_guards(table):
         return build(tree, f"without-{table}")
 
 
-def play(table, program):
-    """Plays every row; gives what became of attacks and twins by row."""
+def lines(table, program, **more):
+    """Plays every row, with more variables; gives the report's lines as table, row, guard, side, word and figure."""
     with tempfile.NamedTemporaryFile() as report:
         environment = {
             **os.environ,
@@ -81,12 +81,18 @@ def play(table, program):
             "PINTREE_PROGRAM": str(program),
             "PINTREE_ATTACKS_REPORT": report.name,
             "CARGO_TARGET_DIR": str(TARGET),
+            **more,
         }
         environment.pop("CI", None)
         command = ["cargo", "test", "--quiet", "--test", "attacks", "--", f"{table}::"]
         subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
         rows = [line.split("\t") for line in Path(report.name).read_text().splitlines()]
-    rows = [row for row in rows if len(row) == 6]
+    return [row for row in rows if len(row) == 6]
+
+
+def play(table, program):
+    """Plays every row; gives what became of attacks and twins by row."""
+    rows = lines(table, program)
     sides = {side: {row[1]: (row[4], row[5]) for row in rows if row[3] == side} for side in ("attack", "twin")}
     accepted = [(row[1], row[5]) for row in rows if row[3] == "accepted"]
     return sides["attack"], sides["twin"], accepted

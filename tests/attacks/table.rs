@@ -1,5 +1,6 @@
 //! How rows are chosen, run and judged.
 
+use crate::apt;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Mutex;
@@ -46,7 +47,8 @@ impl Verdict {
 /// Runs the rows that this run asks for, prints what came of each, and fails unless all of them held.
 ///
 /// With `PINTREE_ATTACKS_REPORT=FILE` the lines are appended to that file as well and nothing fails: for builds of which
-/// some rows are known to break.
+/// some rows are known to break. With `PINTREE_ATTACKS_APT=1` lines `attack by pintree`, `attack by apt` and the same for the
+/// twin follow, for each side of a row that can be put to apt: what either answered to the same server.
 pub fn run(table: &str, rows: &[Row], accepted: &[Accepted]) {
     let names: BTreeSet<_> = rows.iter().map(|row| row.name).collect();
     assert_eq!(names.len(), rows.len(), "two rows of table `{table}` have the same name");
@@ -58,7 +60,10 @@ pub fn run(table: &str, rows: &[Row], accepted: &[Accepted]) {
         for _ in 0..PARALLEL.min(wanted.len()) {
             scope.spawn(|| {
                 while let Some((index, row)) = take() {
-                    let done = (index, *row, played(row.attack), played(row.twin));
+                    let (attack, at_attack) = apt::beside(table, || played(row.attack));
+                    let (twin, at_twin) = apt::beside(table, || played(row.twin));
+                    let done =
+                        (index, *row, attack, twin, answers(table, row, "attack", at_attack) + &answers(table, row, "twin", at_twin));
                     lines.lock().unwrap().push(done);
                 }
             });
@@ -66,8 +71,32 @@ pub fn run(table: &str, rows: &[Row], accepted: &[Accepted]) {
     });
     let mut lines = lines.into_inner().unwrap();
     lines.sort_by_key(|(index, ..)| *index);
-    let results: Vec<_> = lines.into_iter().map(|(_, row, attack, twin)| (row.name, row.guard, attack, twin)).collect();
+    report(&lines.iter().map(|line| line.4.as_str()).collect::<String>());
+    let results: Vec<_> = lines.into_iter().map(|(_, row, attack, twin, _)| (row.name, row.guard, attack, twin)).collect();
     judge(table, &results, accepted);
+}
+
+/// The lines of what the program and apt answered.
+fn answers(table: &str, row: &Row, side: &str, answers: Option<(apt::Answer, apt::Answer)>) -> String {
+    let both = answers.into_iter().flat_map(|(ours, theirs)| [("pintree", ours), ("apt", theirs)]);
+    both.map(|(who, answer)| line(table, row.name, row.guard, &format!("{side} by {who}"), answer.word, &answer.figure)).collect()
+}
+
+fn line(table: &str, name: &str, guard: &str, side: &str, word: &str, figure: &str) -> String {
+    let figure: String = figure.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
+    format!("{table}\t{name}\t{guard}\t{side}\t{word}\t{figure}\n")
+}
+
+/// Prints lines and appends them to the file that is asked for; tells whether there is one.
+fn report(text: &str) -> bool {
+    eprint!("{text}");
+    let path = std::env::var_os("PINTREE_ATTACKS_REPORT");
+    if let Some(path) = &path {
+        use std::io::Write as _;
+        let mut file = std::fs::File::options().create(true).append(true).open(path).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    }
+    path.is_some()
 }
 
 /// The rows that this run asks for.
@@ -91,8 +120,7 @@ pub fn judge(table: &str, results: &[(&str, &str, Verdict, Verdict)], accepted: 
                 Verdict::Broke(figure) => ("BROKE", figure),
                 Verdict::Skipped(figure) => ("skipped", figure),
             };
-            let figure: String = figure.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
-            writeln!(text, "{table}\t{name}\t{guard}\t{side}\t{word}\t{figure}").unwrap();
+            text += &line(table, name, guard, side, word, figure);
             match verdict {
                 Verdict::Held(_) => {}
                 Verdict::Skipped(reason) => crate::fixture::skip(&format!("{table}/{name}: {reason}")),
@@ -103,14 +131,8 @@ pub fn judge(table: &str, results: &[(&str, &str, Verdict, Verdict)], accepted: 
     for row in accepted {
         writeln!(text, "{table}\t{}\t-\taccepted\t-\t{}", row.name, row.reason).unwrap();
     }
-    eprint!("{text}");
-    match std::env::var_os("PINTREE_ATTACKS_REPORT") {
-        Some(path) => {
-            use std::io::Write as _;
-            let mut file = std::fs::File::options().create(true).append(true).open(path).unwrap();
-            file.write_all(text.as_bytes()).unwrap();
-        }
-        None => assert!(broken.is_empty(), "{} of table `{table}` broke:\n{}", broken.len(), broken.join("\n")),
+    if !report(&text) {
+        assert!(broken.is_empty(), "{} of table `{table}` broke:\n{}", broken.len(), broken.join("\n"));
     }
 }
 

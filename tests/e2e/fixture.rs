@@ -4,6 +4,7 @@ use pintree::testkit::deb::Package;
 use pintree::testkit::keys::Gpg;
 use pintree::testkit::repo::{Suite, add_deb};
 use pintree::testkit::server::Server;
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -108,6 +109,14 @@ pub fn pool_path(package: &Package) -> String {
     format!("pool/main/{prefix}/{source}/{}", package.file_name())
 }
 
+/// What is done beside a run of the program, with its arguments and its end; there is none if it had to be killed.
+pub type Beside = fn(&Project, &[&str], Option<&Ran>);
+
+thread_local! {
+    /// What is done beside each run of this thread.
+    pub static BESIDE: Cell<Option<Beside>> = const { Cell::new(None) };
+}
+
 /// A project directory with its own home, caches and temporary directory.
 pub struct Project {
     directory: tempfile::TempDir,
@@ -187,7 +196,16 @@ impl Project {
 
     /// Runs the program and takes whatever comes of it.
     pub fn run(&self, arguments: &[&str]) -> Ran {
-        self.finish(&mut self.pintree(arguments))
+        let ran = self.finish(&mut self.pintree(arguments));
+        self.beside(arguments, Some(&ran));
+        ran
+    }
+
+    /// Does what is to be done beside a run.
+    pub fn beside(&self, arguments: &[&str], ran: Option<&Ran>) {
+        if let Some(beside) = BESIDE.get() {
+            beside(self, arguments, ran);
+        }
     }
 
     /// Runs a command to its end.
