@@ -48,7 +48,7 @@ const ROWS: &[Row] = &[
 ];
 
 const ACCEPTED: &[Accepted] = &[
-    Accepted { name: "release-without-names", reason: "apt takes it without a word; accepted with a warning" },
+    Accepted { name: "release-without-names", reason: "apt warns and takes it, and so do we" },
     Accepted {
         name: "undated-from-nothing",
         reason: "apt warns; with nothing to compare it with, accepted with a warning that comes first",
