@@ -36,8 +36,9 @@ pub struct Ground<'o, 'g> {
     pub universes: &'g [(Architecture, Universe)],
 }
 
-/// The keys of a repository that say which versions come from it.
-const KEYS: [&str; 6] = ["deb", "suites", "components", "only", "exclude", "priority"];
+/// The keys of a repository that say which versions come from it, and who vouches for them: what nobody vouches for who is
+/// accepted now is no version to stay at.
+const KEYS: [&str; 8] = ["deb", "suites", "components", "only", "exclude", "priority", "trust", "key"];
 
 impl<'a> Floors<'a> {
     /// None where the user asks for a past moment, or lets versions go back.

@@ -226,7 +226,7 @@ impl Indexes {
     ) -> Result<BTreeMap<String, BTreeSet<String>>, Error> {
         let cache = Cache::new(&session.cache);
         let kept = |path: &&str| {
-            let bytes = cache.derived(Derived::Owners, &answer_name(list, path))?;
+            let bytes = list.identities().find_map(|list| cache.derived(Derived::Owners, &answer_name(list, path)))?;
             let text = String::from_utf8(bytes).ok()?;
             Some(((*path).to_owned(), text.strip_prefix(ANSWER)?.lines().map(str::to_owned).collect::<BTreeSet<String>>()))
         };
@@ -245,11 +245,13 @@ impl Indexes {
                 return Err(Error::Contents { repo, suite, path, source });
             }
         };
+        // An answer belongs to the form that was read, not to another one that the same `Release` lists: that may be somebody else's.
+        let read = text.sha256();
         text.finish()?;
         for (path, owners) in &found {
             let answer: String = std::iter::once(ANSWER.to_owned()).chain(owners.iter().map(|owner| format!("{owner}\n"))).collect();
             // A cache that cannot be written costs time, nothing else.
-            let _unused = cache.keep_derived(Derived::Owners, &answer_name(list, path), answer.as_bytes());
+            let _unused = cache.keep_derived(Derived::Owners, &answer_name(read, path), answer.as_bytes());
         }
         Ok(found.into_iter().map(|(path, owners)| (path.to_owned(), owners)).collect())
     }
@@ -259,8 +261,8 @@ impl Indexes {
 const ANSWER: &str = "pintree owners 2\n";
 
 /// Under which name the packages that a file list gives for a path are kept.
-fn answer_name(list: &Contents, path: &str) -> String {
-    Sha256::of(format!("{}\n{path}\n", list.identity()).as_bytes()).to_hex()
+fn answer_name(list: Sha256, path: &str) -> String {
+    Sha256::of(format!("{list}\n{path}\n").as_bytes()).to_hex()
 }
 
 /// The parsed form of an index.

@@ -60,9 +60,9 @@ impl Contents {
         if parted.is_empty() { names.into_iter().filter_map(list).collect() } else { parted }
     }
 
-    /// What identifies its text: the digest of its best form.
-    pub fn identity(&self) -> Sha256 {
-        self.forms[0].1.sha256
+    /// The digests of its forms, any of which gives its text.
+    pub fn identities(&self) -> impl Iterator<Item = Sha256> {
+        self.forms.iter().map(|(_, file)| file.sha256)
     }
 
     /// Its name for messages.

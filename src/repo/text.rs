@@ -156,6 +156,11 @@ impl<'a> VerifiedText<'a> {
         Ok(Self { cache, path, sha256, input, proof: Proof::Packed(hash, end), copy: None })
     }
 
+    /// The digest of the file that is read, which [`VerifiedText::finish`] compares.
+    pub fn sha256(&self) -> Sha256 {
+        self.sha256
+    }
+
     /// Tells whether what was read, to its end, is what the `Release` vouches for; only then it may be used.
     pub fn finish(self) -> Result<(), Error> {
         match self.proof {

@@ -580,3 +580,22 @@ fn versions(project: &Project) -> BTreeMap<String, u64> {
     let lockfile = pintree::lock::Lockfile::parse(&project.lockfile()).unwrap();
     lockfile.cells().iter().map(|pin| (pin.name.clone(), pin.version.parse().unwrap())).collect()
 }
+
+#[test]
+fn a_version_that_nobody_accepted_vouches_for_is_left() {
+    needs!();
+    let (archive, project) = locked(&all("2.0"), IMAGE);
+    // Another key took the first one's place in the manifest, and its repository has the older versions.
+    let (other, other_manifest) = {
+        let other = Archive::new(&all("1.0"));
+        other.gpg.export_to(&[&other.key], &project.path("keys/archive.asc"));
+        let text = manifest(&[&other.server], &["armhf"], IMAGE);
+        (other, text)
+    };
+    drop(archive);
+    project.write("manifests/main.toml", &other_manifest);
+    forget(&project);
+    project.ok(&["lock"]);
+    assert!(!project.lockfile().contains("2.0"), "{}", project.lockfile());
+    drop(other);
+}
