@@ -1,8 +1,12 @@
 //! All processes that one process has started, directly or through others.
 
-use super::memory::{self, Nameless, number, process_of, text};
+use super::memory::{self, Mapped, Nameless, number, process_of, text};
+use super::sys;
 use std::collections::BTreeMap;
 use std::time::Instant;
+
+/// So many tables of open files of one process are told apart; each is compared with all others, so beyond that they are not.
+const TABLES: usize = 32;
 
 /// What the processes below process 1 of a sandbox take.
 #[derive(Debug, Default)]
@@ -11,9 +15,20 @@ pub(super) struct Family {
     pub(super) tasks: u64,
     /// Memory that processes have, pages that they share counted for each of them.
     pub(super) memory: u64,
+    /// What of that is shared memory.
+    pub(super) shared: u64,
     /// Files without a name that they hold open.
     pub(super) nameless: Nameless,
-    members: Vec<u32>,
+    members: Vec<Member>,
+}
+
+/// One process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Member {
+    process: u32,
+    threads: u64,
+    /// A thread that still has the process's memory: the first thread may have ended before the others.
+    alive: u32,
 }
 
 impl Family {
@@ -37,8 +52,10 @@ impl Family {
             }
         }
         let since = Instant::now();
-        for process in &family.members {
-            family.nameless.add(*process, since);
+        for member in &family.members {
+            for thread in member.tables() {
+                family.nameless.add(thread, since);
+            }
         }
         family
     }
@@ -48,20 +65,60 @@ impl Family {
         text(&format!("/proc/{process}/status"), buffer)?;
         let threads = number(buffer, "Threads").unwrap_or(1);
         self.tasks += threads;
+        let mut alive = process;
+        if threads > 1 && !memory::is_told(buffer) {
+            alive = threads_of(process).find(|thread| has_memory(*thread, buffer)).unwrap_or(process);
+        }
         self.memory += memory::at_most(buffer);
-        self.members.push(process);
+        self.shared += memory::shared(buffer);
+        self.members.push(Member { process, threads, alive });
         Some(threads)
     }
 
-    /// The same as [`Self::memory`], each page that processes share counted once. It takes its time.
-    pub(super) fn shares(&self) -> u64 {
+    /// The same as [`Self::memory`] and [`Self::shared`], each page that processes share counted once. It takes its time.
+    pub(super) fn shares(&self) -> (u64, u64) {
         let (mut status, mut buffer) = (vec![], vec![]);
-        let of = |process: &u32| match text(&format!("/proc/{process}/status"), &mut status) {
-            Some(()) => memory::share(*process, &status, &mut buffer),
-            None => 0,
+        let of = |member: &Member| match text(&format!("/proc/{}/status", member.alive), &mut status) {
+            Some(()) => memory::share(member.alive, &status, &mut buffer),
+            None => (0, 0),
         };
-        self.members.iter().map(of).sum()
+        self.members.iter().map(of).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
     }
+
+    /// What they map of files without a name that none of them has open. It takes its time.
+    pub(super) fn mapped(&self, mounted: &[u64]) -> Mapped {
+        let (mut mapped, since) = (Mapped::default(), Instant::now());
+        for member in &self.members {
+            mapped.add(member.alive, &self.nameless, mounted, since);
+        }
+        mapped
+    }
+}
+
+impl Member {
+    /// The threads of which each has a table of open files that those before it do not have. Most processes have one table.
+    fn tables(&self) -> Vec<u32> {
+        let mut found = vec![self.alive];
+        if self.threads > 1 {
+            for thread in threads_of(self.process) {
+                let known = found.len() < TABLES && found.iter().any(|known| sys::have_same_files(*known, thread));
+                if !known {
+                    found.push(thread);
+                }
+            }
+        }
+        found
+    }
+}
+
+/// The threads of a process. Each has a place of its own in `/proc`, which a list of that does not show.
+fn threads_of(process: u32) -> impl Iterator<Item = u32> {
+    let entries = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten();
+    entries.flatten().filter_map(|entry| process_of(&entry.file_name()))
+}
+
+fn has_memory(thread: u32, buffer: &mut Vec<u8>) -> bool {
+    text(&format!("/proc/{thread}/status"), buffer).is_some() && memory::is_told(buffer)
 }
 
 /// Adds the children of a process. Each belongs to the thread that made it.
@@ -76,8 +133,7 @@ fn children(process: u32, threads: u64, buffer: &mut Vec<u8>, found: &mut Vec<u3
     if threads == 1 {
         return of_thread(process, buffer);
     }
-    let Ok(entries) = std::fs::read_dir(format!("/proc/{process}/task")) else { return };
-    for thread in entries.flatten().filter_map(|entry| process_of(&entry.file_name())) {
+    for thread in threads_of(process) {
         of_thread(thread, buffer);
     }
 }
@@ -107,6 +163,35 @@ mod tests {
     use std::os::unix::process::CommandExt as _;
     use std::process::{Command, Stdio};
 
+    /// What this test's own process has, as a member of a family.
+    fn own() -> Family {
+        let mut family = Family::default();
+        family.member(std::process::id(), &mut vec![]).unwrap();
+        family
+    }
+
+    #[test]
+    fn finds_files_that_only_one_thread_has_open() {
+        let (ready, wait) = (std::sync::mpsc::channel(), std::sync::mpsc::channel::<()>());
+        let thread = std::thread::spawn(move || {
+            sys::unshare(libc::CLONE_FILES).unwrap();
+            let file = rustix::fs::memfd_create("x", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
+            rustix::io::write(&file, &[1; 1 << 20]).unwrap();
+            ready.0.send(rustix::fs::fstat(&file).unwrap().st_ino).unwrap();
+            let _ended = wait.1.recv();
+        });
+        let inode = ready.1.recv().unwrap();
+        let mut nameless = Nameless::default();
+        let tables = own().members[0].tables();
+        assert!(tables.len() >= 2, "{tables:?}");
+        nameless.add(tables[0], Instant::now());
+        assert!(!nameless.has(inode));
+        tables.iter().for_each(|thread| nameless.add(*thread, Instant::now()));
+        assert!(nameless.has(inode));
+        wait.0.send(()).unwrap();
+        thread.join().unwrap();
+    }
+
     #[test]
     fn finds_children_of_children() {
         let script = "sleep 60 & (sleep 60 & wait) & echo; wait";
@@ -117,13 +202,14 @@ mod tests {
             std::thread::yield_now();
         }
         let family = Family::below(child.id());
-        let mut one_way = family.members.clone();
+        let mut one_way: Vec<u32> = family.members.iter().map(|member| member.process).collect();
         let mut other_way = by_parent(child.id(), &mut vec![]);
         one_way.sort_unstable();
         other_way.sort_unstable();
         assert_eq!(one_way, other_way);
         assert_eq!(family.tasks, 3);
-        assert!(family.memory > 0 && family.shares() > 0 && family.shares() <= family.memory, "{family:?}");
+        let (shares, shared) = family.shares();
+        assert!(shares > 0 && shares <= family.memory && shared <= family.shared, "{family:?}");
         rustix::process::kill_process_group(rustix::process::Pid::from_child(&child), rustix::process::Signal::KILL).unwrap();
         child.wait().unwrap();
     }

@@ -1,11 +1,12 @@
 //! Memory that processes hold, as far as the kernel tells it without a control group.
 
-use rustix::fs::{FileType, stat, statfs};
-use std::collections::BTreeSet;
+use rustix::fs::{FileType, MemfdFlags, stat, statfs};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// The most that is read of one file of `/proc`.
@@ -14,8 +15,14 @@ const MAX_TEXT: u64 = 1 << 20;
 /// What `statfs` says of a file system in memory.
 const TMPFS: i64 = 0x0102_1994;
 
+/// The same of one of large pages, of which none is mounted in a sandbox.
+const HUGETLBFS: i64 = 0x9584_58f6;
+
 /// A file that is open costs about as much to look at as a process; no look takes longer than this.
 const OPEN_FILES: Duration = Duration::from_millis(40);
+
+/// The same for mappings, which are looked at only where something is not explained otherwise.
+const MAPS: Duration = Duration::from_millis(200);
 
 /// Reads a file of `/proc` whole.
 pub(super) fn text(path: &str, buffer: &mut Vec<u8>) -> Option<()> {
@@ -42,6 +49,8 @@ pub(super) struct Host {
     pub(super) total: u64,
     /// What could still be had, swap included.
     pub(super) left: u64,
+    /// Pages of files in memory and of shared memory, whoever made them.
+    pub(super) shared: u64,
 }
 
 impl Host {
@@ -51,7 +60,7 @@ impl Host {
         text("/proc/meminfo", &mut buffer)?;
         let total = kilobytes(&buffer, "MemTotal")?;
         let left = kilobytes(&buffer, "MemAvailable")? + kilobytes(&buffer, "SwapFree").unwrap_or_default();
-        Some(Self { total, left })
+        Some(Self { total, left, shared: kilobytes(&buffer, "Shmem").unwrap_or_default() })
     }
 
     /// With less than this left the kernel is about to end processes of its own choice, a whole desktop among them.
@@ -60,20 +69,31 @@ impl Host {
     }
 }
 
+/// Tells whether the text of a `status` says anything of memory. That of a thread that has ended does not.
+pub(super) fn is_told(status: &[u8]) -> bool {
+    number(status, "RssAnon").is_some()
+}
+
 /// The memory of one process from the text of its `status`, pages that it shares counted as if they were its own.
 pub(super) fn at_most(status: &[u8]) -> u64 {
     let parts = ["RssAnon", "RssShmem", "VmSwap", "VmPTE", "HugetlbPages"];
     parts.iter().filter_map(|part| kilobytes(status, part)).sum()
 }
 
-/// The memory of one process, its share of what it shares. This goes through its page tables.
-pub(super) fn share(process: u32, status: &[u8], buffer: &mut Vec<u8>) -> u64 {
+/// What of [`at_most`] is shared memory.
+pub(super) fn shared(status: &[u8]) -> u64 {
+    kilobytes(status, "RssShmem").unwrap_or_default()
+}
+
+/// The memory of one process, its share of what it shares, and the part of it that is shared memory. This goes through its page tables.
+pub(super) fn share(process: u32, status: &[u8], buffer: &mut Vec<u8>) -> (u64, u64) {
     let rest: u64 = ["VmPTE", "HugetlbPages"].iter().filter_map(|part| kilobytes(status, part)).sum();
     let mut shares = || {
         text(&format!("/proc/{process}/smaps_rollup"), buffer)?;
-        Some(kilobytes(buffer, "Pss_Anon")? + kilobytes(buffer, "Pss_Shmem")? + kilobytes(buffer, "SwapPss")?)
+        let shared = kilobytes(buffer, "Pss_Shmem")?;
+        Some((kilobytes(buffer, "Pss_Anon")? + shared + kilobytes(buffer, "SwapPss")? + rest, shared))
     };
-    shares().map_or_else(|| at_most(status), |shares| shares + rest)
+    shares().unwrap_or_else(|| (at_most(status), shared(status)))
 }
 
 /// Files without a name that processes hold open.
@@ -94,29 +114,105 @@ impl Nameless {
             if since.elapsed() > OPEN_FILES {
                 return;
             }
-            let path = entry.path();
-            if let Ok(target) = rustix::fs::readlink(&path, vec![])
-                && target.to_bytes().ends_with(b" (deleted)")
-            {
-                self.add_file(&path, target.to_bytes());
-            }
+            self.add_file(&entry.path());
         }
     }
 
-    fn add_file(&mut self, path: &Path, target: &[u8]) {
+    fn add_file(&mut self, path: &Path) {
         let Ok(found) = stat(path) else { return };
-        if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile || !self.seen.insert((found.st_dev, found.st_ino)) {
+        let nameless = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile && found.st_nlink == 0;
+        if !nameless || !self.seen.insert((found.st_dev, found.st_ino)) {
             return;
         }
         let bytes = u64::try_from(found.st_blocks).unwrap_or_default() * 512;
-        let unmounted =
-            [&b"/memfd:"[..], b"/dev/zero (deleted)", b"/SYSV", b"/anon_hugepage"].iter().any(|start| target.starts_with(start));
-        if unmounted {
+        if Some(found.st_dev) == unmounted() {
             self.memory += bytes;
-        } else if statfs(path).is_ok_and(|system| system.f_type != TMPFS) {
-            self.disk += bytes;
+            return;
+        }
+        match statfs(path).map(|system| system.f_type) {
+            Ok(HUGETLBFS) => self.memory += bytes,
+            Ok(TMPFS) | Err(_) => {}
+            Ok(_) => self.disk += bytes,
         }
     }
+}
+
+impl Nameless {
+    /// Tells whether a file is among them.
+    pub(super) fn has(&self, inode: u64) -> bool {
+        self.seen.iter().any(|(_, known)| *known == inode)
+    }
+}
+
+/// What processes map of files that have no name and that nobody has open. The kernel says of these what is mapped, and not what they take:
+/// holes and pages that were never touched count, and what is not mapped of one that is larger does not.
+#[derive(Debug, Default)]
+pub(super) struct Mapped {
+    /// How far each file is mapped, by whether it is in memory, and its inode: below overlayfs, kernels differ in the device that they tell.
+    ends: BTreeMap<(bool, u64), u64>,
+}
+
+impl Mapped {
+    /// Adds what a process maps. `mounted` are devices of file systems in memory that are counted as a whole.
+    pub(super) fn add(&mut self, process: u32, open: &Nameless, mounted: &[u64], since: Instant) {
+        let Ok(file) = File::open(format!("/proc/{process}/maps")) else { return };
+        let mut lines = BufReader::with_capacity(64 << 10, file);
+        let mut line = vec![];
+        // A process can have more of these lines than fit into memory at once.
+        while since.elapsed() < MAPS && matches!(lines.read_until(b'\n', &mut line), Ok(1..)) {
+            if let Some((in_memory, inode, end)) = mapped(&line, mounted)
+                && !open.has(inode)
+            {
+                let known = self.ends.entry((in_memory, inode)).or_default();
+                *known = end.max(*known);
+            }
+            line.clear();
+        }
+    }
+
+    /// How many bytes they could take in memory.
+    pub(super) fn memory(&self) -> u64 {
+        self.sum(true)
+    }
+
+    /// How many bytes they could take on disk.
+    pub(super) fn disk(&self) -> u64 {
+        self.sum(false)
+    }
+
+    fn sum(&self, in_memory: bool) -> u64 {
+        self.ends.iter().filter(|((kind, _), _)| *kind == in_memory).fold(0, |sum: u64, (_, end)| sum.saturating_add(*end))
+    }
+}
+
+/// Whether the file of a line of `maps` is in memory, its inode, and where the mapping ends in it; `None` of a file with a name.
+fn mapped(line: &[u8], mounted: &[u64]) -> Option<(bool, u64, u64)> {
+    let text = std::str::from_utf8(line.get(..line.len().min(128))?).unwrap_or_else(|error| {
+        // A path may be of any bytes, and comes last.
+        std::str::from_utf8(&line[..error.valid_up_to()]).unwrap_or_default()
+    });
+    let mut words = text.split_ascii_whitespace();
+    let (range, _, offset, device, inode) = (words.next()?, words.next()?, words.next()?, words.next()?, words.next()?);
+    let inode: u64 = inode.parse().ok().filter(|inode| *inode != 0)?;
+    let hexadecimal = |word: &str| u64::from_str_radix(word, 16).ok();
+    let pair = |(one, other): (&str, &str)| Some((hexadecimal(one)?, hexadecimal(other)?));
+    let (major, minor) = device.split_once(':').and_then(pair)?;
+    let device = rustix::fs::makedev(u32::try_from(major).ok()?, u32::try_from(minor).ok()?);
+    // Shared memory without a name may be given one that says nothing of this (`PR_SET_VMA_ANON_NAME`).
+    let in_memory = Some(device) == unmounted();
+    if mounted.contains(&device) || !(in_memory || line.trim_ascii_end().ends_with(b" (deleted)")) {
+        return None;
+    }
+    let (start, end) = range.split_once('-').and_then(pair)?;
+    Some((in_memory, inode, hexadecimal(offset)?.saturating_add(end.saturating_sub(start))))
+}
+
+/// The device of files in memory that lie in no file system anybody mounted: those of `memfd_create`, shared memory without a name and
+/// segments of System V.
+pub(super) fn unmounted() -> Option<u64> {
+    static DEVICE: OnceLock<Option<u64>> = OnceLock::new();
+    let of_new = || Some(rustix::fs::fstat(rustix::fs::memfd_create("x", MemfdFlags::CLOEXEC).ok()?).ok()?.st_dev);
+    *DEVICE.get_or_init(of_new)
 }
 
 /// Shared memory, messages and semaphores of System V, which no process need hold, in this process's own IPC namespace.
@@ -157,6 +253,22 @@ mod tests {
     }
 
     #[test]
+    fn reads_mappings() {
+        let own = unmounted().unwrap();
+        let device = format!("{:02x}:{:02x}", rustix::fs::major(own), rustix::fs::minor(own));
+        let line = |range: &str, offset: &str, device: &str, inode: u64, name: &str| {
+            mapped(format!("{range} rw-s {offset} {device} {inode}    {name}\n").as_bytes(), &[rustix::fs::makedev(0, 0x33)])
+        };
+        let range = "7f0000000000-7f0000100000";
+        assert_eq!(line(range, "00000000", &device, 9, "/dev/zero (deleted)"), Some((true, 9, 1 << 20)));
+        assert_eq!(line(range, "00100000", &device, 9, "[anon_shmem:x]"), Some((true, 9, 2 << 20)));
+        assert_eq!(line(range, "00000000", "fe:00", 9, "/var/x y (deleted)"), Some((false, 9, 1 << 20)));
+        for (device, inode, name) in [("fe:00", 9, "/var/x"), ("00:33", 9, "/tmp/x (deleted)"), ("00:00", 0, "[heap]"), ("00:00", 0, "")] {
+            assert_eq!(line(range, "00000000", device, inode, name), None, "{name}");
+        }
+    }
+
+    #[test]
     fn finds_memory_that_no_page_table_shows() {
         use std::io::Write as _;
         let this = std::process::id();
@@ -171,6 +283,6 @@ mod tests {
         let mut buffer = vec![];
         text(&format!("/proc/{this}/status"), &mut buffer).unwrap();
         let status = buffer.clone();
-        assert!(share(this, &status, &mut buffer) <= at_most(&status) + (1 << 20));
+        assert!(share(this, &status, &mut buffer).0 <= at_most(&status) + (1 << 20));
     }
 }

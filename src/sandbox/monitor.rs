@@ -6,10 +6,11 @@
 
 use super::family::Family;
 use super::limits::{Excess, Limits};
-use super::memory::{Host, system_v};
+use super::memory::{Host, Mapped, system_v};
 use super::root::Root;
 use crate::pkg::Limit;
 use rustix::fs::fstatvfs;
+use std::cell::OnceCell;
 use std::time::{Duration, Instant};
 
 /// Looks are no further apart than this where nothing happens.
@@ -40,12 +41,15 @@ pub(super) struct Monitor<'a> {
     /// When to look next.
     next: Instant,
     printed: u64,
+    /// The host's shared memory, but for what lies in this sandbox's file systems, when the program was started.
+    others: u64,
 }
 
 impl<'a> Monitor<'a> {
     pub(super) fn new(first: u32, limits: &'a Limits, root: &'a Root) -> Self {
         let now = Instant::now();
-        let mut monitor = Self { first, limits, root, started: now, next: now, printed: 0 };
+        let mut monitor = Self { first, limits, root, started: now, next: now, printed: 0, others: 0 };
+        monitor.others = Host::read().map_or(0, |host| host.shared).saturating_sub(monitor.files().0);
         monitor.next = now + monitor.pause(limits.memory).min(monitor.pause_of_forks(limits.processes));
         monitor
     }
@@ -73,13 +77,17 @@ impl<'a> Monitor<'a> {
             return None;
         }
         let family = Family::below(self.first);
-        let (host, in_use, layer) = (Host::read(), self.in_use(&family, family.memory), self.root.layers().0);
+        let (host, found) = (Host::read(), self.found(&family));
+        let mapped = OnceCell::new();
+        let mapped = || mapped.get_or_init(|| family.mapped(&self.root.memory_devices()));
+        let in_use = self.with_unseen(found, host, mapped);
+        let layer = self.root.layers().0;
         let mut written = self.root.written.borrow_mut();
         let excess = self
             .processes(&family)
-            .or_else(|| self.memory(&family, in_use, host))
+            .or_else(|| self.memory(&family, found, in_use, host, mapped))
             .or_else(|| self.root.full(self.limits))
-            .or_else(|| written.check(layer, self.limits, family.nameless.disk));
+            .or_else(|| written.check(layer, self.limits, family.nameless.disk, || mapped().disk()));
         let room = if written.is_walking() { 0 } else { written.room(layer, self.limits) };
         let left = host.map_or(u64::MAX, |host| host.left.saturating_sub(host.floor()));
         let pause = self.pause(room.min(left).min(self.limits.memory.saturating_sub(in_use)));
@@ -107,10 +115,23 @@ impl<'a> Monitor<'a> {
         self.limits.check(Limit::Processes, family.tasks)
     }
 
-    fn memory(&self, family: &Family, in_use: u64, host: Option<Host>) -> Option<Excess> {
+    fn memory<'b>(
+        &self,
+        family: &Family,
+        found: Found,
+        in_use: u64,
+        host: Option<Host>,
+        mapped: impl FnOnce() -> &'b Mapped,
+    ) -> Option<Excess> {
         let allowed = self.limits.memory;
         if in_use > allowed {
-            let excess = self.limits.check(Limit::Memory, in_use - family.memory + family.shares());
+            let (memory, shared) = family.shares();
+            let found = Found {
+                all: found.all.saturating_sub(family.memory) + memory,
+                shared: found.shared.saturating_sub(family.shared) + shared,
+                by_processes: shared,
+            };
+            let excess = self.limits.check(Limit::Memory, self.with_unseen(found, host, mapped));
             if excess.is_some() {
                 return excess;
             }
@@ -119,15 +140,43 @@ impl<'a> Monitor<'a> {
         host.filter(|host| host.left < host.floor()).map(|host| Excess::Host { left: host.left, allowed })
     }
 
-    /// All memory, with that of processes as it was found.
-    fn in_use(&self, family: &Family, processes: u64) -> u64 {
-        let files: u64 = self
-            .root
-            .in_memory
-            .iter()
-            .filter_map(|(_, place)| fstatvfs(place).ok())
-            .map(|stat| (stat.f_blocks - stat.f_bfree) * stat.f_frsize + (stat.f_files - stat.f_ffree) * INODE)
-            .sum();
-        processes + files + family.nameless.memory + system_v(&mut vec![])
+    /// All memory that was found, with that of processes as they were found.
+    fn found(&self, family: &Family) -> Found {
+        let (bytes, inodes) = self.files();
+        let unmounted = family.nameless.memory + system_v(&mut vec![]);
+        Found {
+            all: family.memory + bytes + inodes * INODE + unmounted,
+            shared: family.shared + bytes + unmounted,
+            by_processes: family.shared,
+        }
     }
+
+    /// Adds shared memory that was not found: pages of a file without a name stay when a process forgets them, and the kernel tells nobody
+    /// how many there are. So if what is mapped of such files could be too much, it counts as far as the host has more shared memory than
+    /// before the program began; what is reserved only does not.
+    fn with_unseen<'b>(&self, found: Found, host: Option<Host>, mapped: impl FnOnce() -> &'b Mapped) -> u64 {
+        let unseen = host.map_or(0, |host| host.shared.saturating_sub(self.others + found.shared));
+        if found.all + unseen <= self.limits.memory {
+            return found.all;
+        }
+        found.all + unseen.min(mapped().memory().saturating_sub(found.by_processes))
+    }
+
+    /// Bytes and inodes in the root's file systems in memory.
+    fn files(&self) -> (u64, u64) {
+        let used = self.root.in_memory.iter().filter_map(|(_, place)| fstatvfs(place).ok());
+        used.fold((0, 0), |(bytes, inodes), stat| {
+            (bytes + (stat.f_blocks - stat.f_bfree) * stat.f_frsize, inodes + stat.f_files - stat.f_ffree)
+        })
+    }
+}
+
+/// Memory that was found at a look.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    all: u64,
+    /// What of it the host counts as shared memory, some of it twice.
+    shared: u64,
+    /// What of that lies in processes.
+    by_processes: u64,
 }

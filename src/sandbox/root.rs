@@ -224,6 +224,11 @@ impl Root {
         Ok(())
     }
 
+    /// The devices of the file systems in memory.
+    pub(super) fn memory_devices(&self) -> Vec<u64> {
+        self.in_memory.iter().filter_map(|(_, place)| rustix::fs::fstat(place).ok()).map(|stat| stat.st_dev).collect()
+    }
+
     /// What to tell if a file system in memory is full: its programs have been told so already, by whatever call failed.
     pub(super) fn full(&self, limits: &Limits) -> Option<Excess> {
         self.in_memory.iter().find_map(|(place, directory)| {

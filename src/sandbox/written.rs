@@ -26,8 +26,9 @@ const SOON: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(super) struct Written {
     known: Usage,
-    /// What the file system had left when that walk began.
+    /// What the file system had left when that walk began, and when the layer was mounted.
     free: Free,
+    first: Free,
     /// The next walk, whatever the file system says, and the earliest one.
     due: Instant,
     earliest: Instant,
@@ -58,13 +59,21 @@ impl Written {
     /// Begins with a layer that is empty, or has what was written before.
     pub(super) fn new(layer: &OwnedFd) -> Self {
         let now = Instant::now();
-        Self { known: Usage::default(), free: Free::of(layer), due: now + SOON, earliest: now, walk: None }
+        let free = Free::of(layer);
+        Self { known: Usage::default(), free, first: free, due: now + SOON, earliest: now, walk: None }
     }
 
-    /// Looks, and walks for a moment if that is due. `held` is what programs hold of files that have no name any more.
-    pub(super) fn check(&mut self, layer: &OwnedFd, limits: &Limits, held: u64) -> Option<Excess> {
+    /// Looks, and walks for a moment if that is due. `held` is what programs have open of files that have no name any more; `mapped` is what
+    /// they could hold of others by mapping them, and takes its time.
+    pub(super) fn check(&mut self, layer: &OwnedFd, limits: &Limits, held: u64, mapped: impl FnOnce() -> u64) -> Option<Excess> {
         let now = Instant::now();
         let free = Free::of(layer);
+        let known = self.known.bytes.saturating_add(held);
+        let held = if self.first.bytes.saturating_sub(free.bytes) > limits.disk.saturating_sub(known) {
+            held.saturating_add(mapped())
+        } else {
+            held
+        };
         let mut walk = match self.walk.take() {
             Some(walk) => walk,
             None if now >= self.due || (now >= self.earliest && self.is_suspect(free, limits)) => match Walk::of(layer) {

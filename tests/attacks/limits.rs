@@ -26,6 +26,12 @@ const ROWS: &[Row] = &[
     Row { name: "file-in-memory", guard: "memory", attack: file_in_memory, twin: small_file_in_memory },
     Row { name: "many-small-processes", guard: "memory", attack: many_small_processes, twin: many_sharing_processes },
     Row { name: "hidden-from-its-parent", guard: "memory", attack: memory_of_a_daemon, twin: some_memory },
+    Row { name: "memory-after-its-leader", guard: "threads", attack: memory_after_its_leader, twin: some_memory_after_its_leader },
+    Row { name: "memory-of-a-thread's-files", guard: "threads", attack: memory_of_a_table, twin: some_memory_of_a_table },
+    Row { name: "disk-of-a-thread's-files", guard: "threads", attack: disk_of_a_table, twin: some_disk_of_a_table },
+    Row { name: "shared-memory-unseen", guard: "unseen", attack: unseen_shared_memory, twin: reserved_shared_memory },
+    Row { name: "memory-of-a-mapped-file", guard: "unseen", attack: unseen_nameless_memory, twin: reserved_nameless_memory },
+    Row { name: "disk-of-a-mapped-file", guard: "unseen", attack: unseen_disk, twin: some_mapped_disk },
     Row { name: "fork-bomb", guard: "processes", attack: fork_bomb, twin: parallel_work },
     Row { name: "daemons", guard: "processes", attack: daemons, twin: a_daemon },
     Row { name: "users-by-turns", guard: "processes", attack: users_by_turns, twin: parallel_work },
@@ -74,6 +80,17 @@ fn program(name: &str) -> Option<Package> {
     Some(package)
 }
 
+/// The program that takes what a look at processes does not see, as a package.
+fn taker() -> Option<Package> {
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("taker");
+    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/attacks/taker.c");
+    let built =
+        std::process::Command::new("gcc").args(["-O1", "-static", "-pthread", "-w", "-o"]).arg(&program).arg(source).output().ok()?;
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    Some(package("taker", "1.0").file("usr/bin/taker", 0o755, std::fs::read(program).unwrap()))
+}
+
 struct Played {
     project: Project,
     archive: Archive,
@@ -88,7 +105,11 @@ impl Played {
         }
         let shell = shell(ARCH).ok_or_else(|| Verdict::Skipped("busybox is not installed".into()))?;
         let perl = program("perl").ok_or_else(|| Verdict::Skipped("perl is not installed".into()))?;
-        let packages = vec![shell, perl];
+        let mut packages = vec![shell, perl];
+        let takes = script.contains("taker ");
+        if takes {
+            packages.push(taker().ok_or_else(|| Verdict::Skipped("gcc is not installed".into()))?);
+        }
         let archive = Archive::new(&[packages.clone(), vec![hostile("1.0", script)]].concat());
         let mut all = String::from("[limits]\n");
         for (key, value) in
@@ -98,7 +119,7 @@ impl Played {
                 all += &format!("{key} = {value}\n");
             }
         }
-        let text = format!("{all}{limits}\n[image.root]\npackages = [\"hostile\", \"perl\"]\n");
+        let text = format!("{all}{limits}\n[image.root]\npackages = [\"hostile\", \"perl\"{}]\n", if takes { ", \"taker\"" } else { "" });
         let project = Project::with_arches(&archive, &[ARCH], &text);
         Ok(Self { project, archive, packages })
     }
@@ -118,7 +139,8 @@ impl Played {
 }
 
 fn hostile(version: &str, script: &str) -> Package {
-    package("hostile", version).depends("shell, perl").script("postinst", &format!("#!/bin/busybox sh\n{script}\n"))
+    let depends = if script.contains("taker ") { "shell, perl, taker" } else { "shell, perl" };
+    package("hostile", version).depends(depends).script("postinst", &format!("#!/bin/busybox sh\n{script}\n"))
 }
 
 fn mounts() -> usize {
@@ -282,6 +304,39 @@ fn many_sharing_processes() -> Verdict {
     works(MEMORY, &script.replace("\nEND\n", " waitpid($_, 0) for @p;\nEND\n"))
 }
 
+fn memory_after_its_leader() -> Verdict {
+    ends(MEMORY, "taker leader 200", MEMORY_LIMIT)
+}
+
+fn some_memory_after_its_leader() -> Verdict {
+    works(MEMORY, "taker leader 20 keep")
+}
+
+fn memory_of_a_table() -> Verdict {
+    ends(MEMORY, "taker table 200", MEMORY_LIMIT)
+}
+
+fn some_memory_of_a_table() -> Verdict {
+    works(MEMORY, "taker table 20 keep")
+}
+
+fn unseen_shared_memory() -> Verdict {
+    ends(MEMORY, "taker shared 200", MEMORY_LIMIT)
+}
+
+/// Other rows fill shared memory meanwhile, so the limit is higher; what is reserved is more than that.
+fn reserved_shared_memory() -> Verdict {
+    works("memory = \"3GiB\"\n", "taker shared 20 keep")
+}
+
+fn unseen_nameless_memory() -> Verdict {
+    ends(MEMORY, "taker nameless 200", MEMORY_LIMIT)
+}
+
+fn reserved_nameless_memory() -> Verdict {
+    works("memory = \"3GiB\"\n", "taker nameless 20 keep")
+}
+
 fn memory_of_a_daemon() -> Verdict {
     let taken = perl(200, "my @kept;", "push @kept, 'x' x $m").replace("perl /run/p", "(setsid setsid perl /run/p &)\nsleep 20");
     ends(MEMORY, &taken.replace("setsid", "busybox setsid"), MEMORY_LIMIT)
@@ -360,6 +415,22 @@ fn removed_but_open() -> Verdict {
     let script =
         "exec 3> /var/lib/gone; rm /var/lib/gone\n".to_owned() + &writes(150, "/proc/self/fd/3").replace(">> /proc/self/fd/3", ">&3");
     ends(DISK, &(script + "\nsleep 20"), DISK_LIMIT)
+}
+
+fn disk_of_a_table() -> Verdict {
+    ends(DISK, "taker disk-table 150", DISK_LIMIT)
+}
+
+fn some_disk_of_a_table() -> Verdict {
+    works(DISK, "taker disk-table 20 keep")
+}
+
+fn unseen_disk() -> Verdict {
+    ends(DISK, "taker disk 150", DISK_LIMIT)
+}
+
+fn some_mapped_disk() -> Verdict {
+    works("disk = \"8GiB\"\n", "taker disk 20 keep")
 }
 
 fn removed_at_once() -> Verdict {
