@@ -6,11 +6,12 @@
 
 use super::family::Family;
 use super::limits::{Excess, Limits};
-use super::memory::{Host, Mapped, system_v};
+use super::memory::{self, Host, Mapped, system_v};
 use super::root::Root;
 use crate::pkg::Limit;
-use rustix::fs::fstatvfs;
+use rustix::fs::{fstat, fstatvfs};
 use std::cell::OnceCell;
+use std::fs::File;
 use std::time::{Duration, Instant};
 
 /// Looks are no further apart than this where nothing happens.
@@ -43,12 +44,33 @@ pub(super) struct Monitor<'a> {
     printed: u64,
     /// The host's shared memory, but for what lies in this sandbox's file systems, when the program was started.
     others: u64,
+    recorder: Option<Recorder<'a>>,
+}
+
+/// What process 1 keeps for programs whose owners and identities it records.
+struct Recorder<'a> {
+    /// The list of owners, in memory.
+    journal: &'a File,
+    /// What list and process took when the program was started.
+    before: u64,
+}
+
+impl Recorder<'_> {
+    fn in_use(&self, process: &str) -> u64 {
+        let mut status = vec![];
+        let _ended = memory::text(&format!("/proc/{process}/status"), &mut status);
+        let list = fstat(self.journal).map_or(0, |stat| u64::try_from(stat.st_size).unwrap_or_default());
+        memory::at_most(&status) + list
+    }
 }
 
 impl<'a> Monitor<'a> {
-    pub(super) fn new(first: u32, limits: &'a Limits, root: &'a Root) -> Self {
+    /// `journal` is the list of owners, where they are recorded.
+    pub(super) fn new(first: u32, limits: &'a Limits, root: &'a Root, journal: Option<&'a File>) -> Self {
         let now = Instant::now();
-        let mut monitor = Self { first, limits, root, started: now, next: now, printed: 0, others: 0 };
+        // Process 1 is a copy of this one and had as much when it began.
+        let recorder = journal.map(|journal| Recorder { journal, before: Recorder { journal, before: 0 }.in_use("self") });
+        let mut monitor = Self { first, limits, root, started: now, next: now, printed: 0, others: 0, recorder };
         monitor.others = Host::read().map_or(0, |host| host.shared).saturating_sub(monitor.files().0);
         monitor.next = now + monitor.pause(limits.memory).min(monitor.pause_of_forks(limits.processes));
         monitor
@@ -144,8 +166,9 @@ impl<'a> Monitor<'a> {
     fn found(&self, family: &Family) -> Found {
         let (bytes, inodes) = self.files();
         let unmounted = family.nameless.memory + system_v(&mut vec![]);
+        let recorder = self.recorder.as_ref().map_or(0, |kept| kept.in_use(&self.first.to_string()).saturating_sub(kept.before));
         Found {
-            all: family.memory + bytes + inodes * INODE + unmounted,
+            all: family.memory + bytes + inodes * INODE + unmounted + recorder,
             shared: family.shared + bytes + unmounted,
             by_processes: family.shared,
         }

@@ -67,7 +67,8 @@ impl Sandbox {
         // If it is gone already, the report says why.
         let _gone = File::from(start_writer).write_all(b"x");
         let mut report = File::from(report_reader);
-        let mut monitor = Monitor::new(pid.as_raw_nonzero().get().unsigned_abs(), &command.limits, root);
+        let journal = (self.ownership == Ownership::Recorded).then(|| table.journal());
+        let mut monitor = Monitor::new(pid.as_raw_nonzero().get().unsigned_abs(), &command.limits, root, journal);
         let listened = child.listen(File::from(output_reader), &mut report, &mut monitor, command, output)?;
         child.wait().map_err(failed("wait"))?;
         table.refresh().map_err(|error| surroundings(command, "read what was recorded", error))?;

@@ -7,8 +7,12 @@
 use crate::fixture::{Archive, Project, needs};
 use crate::table::{self, Row, Verdict};
 use crate::universe::shell;
+use pintree::sandbox::Ownership;
 use pintree::testkit::deb::{Compression, Package};
 use std::time::{Duration, Instant};
+
+/// A script with these words is run where owners are recorded.
+const RECORDED: &str = "# owners are recorded";
 
 /// Scripts run natively here.
 const ARCH: &str = "amd64";
@@ -32,6 +36,8 @@ const ROWS: &[Row] = &[
     Row { name: "shared-memory-unseen", guard: "unseen", attack: unseen_shared_memory, twin: reserved_shared_memory },
     Row { name: "memory-of-a-mapped-file", guard: "unseen", attack: unseen_nameless_memory, twin: reserved_nameless_memory },
     Row { name: "disk-of-a-mapped-file", guard: "unseen", attack: unseen_disk, twin: some_mapped_disk },
+    Row { name: "groups-of-a-recorder", guard: "recorder", attack: recorded_groups, twin: some_recorded_groups },
+    Row { name: "owners-of-a-recorder", guard: "recorder", attack: recorded_owners, twin: some_recorded_owners },
     Row { name: "fork-bomb", guard: "processes", attack: fork_bomb, twin: parallel_work },
     Row { name: "daemons", guard: "processes", attack: daemons, twin: a_daemon },
     Row { name: "users-by-turns", guard: "processes", attack: users_by_turns, twin: parallel_work },
@@ -95,6 +101,8 @@ struct Played {
     project: Project,
     archive: Archive,
     packages: Vec<Package>,
+    /// Whether owners are recorded, whoever builds.
+    recorded: bool,
 }
 
 impl Played {
@@ -121,11 +129,20 @@ impl Played {
         }
         let text = format!("{all}{limits}\n[image.root]\npackages = [\"hostile\", \"perl\"{}]\n", if takes { ", \"taker\"" } else { "" });
         let project = Project::with_arches(&archive, &[ARCH], &text);
-        Ok(Self { project, archive, packages })
+        let recorded = script.contains(RECORDED);
+        Ok(Self { project, archive, packages, recorded })
+    }
+
+    fn run(&self, arguments: &[&str]) -> crate::fixture::Ran {
+        let mut command = self.project.pintree(arguments);
+        if self.recorded {
+            command.env(pintree::sandbox::OWNERSHIP, Ownership::Recorded.to_string());
+        }
+        self.project.finish(&mut command)
     }
 
     fn build(&self) -> (crate::fixture::Ran, Duration) {
-        let build = || (Instant::now(), self.project.run(&["build", "--until", "configured"]));
+        let build = || (Instant::now(), self.run(&["build", "--until", "configured"]));
         let (mut start, mut ran) = build();
         if ran.code == 2 && ran.stderr.contains("limits") {
             // A program from before there were any.
@@ -183,9 +200,9 @@ fn ends(limits: &str, script: &str, told: &str) -> Verdict {
     if !remains.is_empty() || mounts() > 0 {
         return Verdict::Broke(format!("left behind: {remains:?}"));
     }
-    played.archive.publish(&[played.packages, vec![hostile("2.0", "echo honest > /var/log/hostile")]].concat());
+    played.archive.publish(&[played.packages.clone(), vec![hostile("2.0", "echo honest > /var/log/hostile")]].concat());
     for arguments in [&["lock", "--upgrade"][..], &["build", "--until", "configured"]] {
-        let ran = played.project.run(arguments);
+        let ran = played.run(arguments);
         if ran.code != 0 {
             return Verdict::Broke(format!("the next `{}` ended with {}: {}", arguments[0], ran.code, ran.stderr));
         }
@@ -335,6 +352,23 @@ fn unseen_nameless_memory() -> Verdict {
 
 fn reserved_nameless_memory() -> Verdict {
     works("memory = \"3GiB\"\n", "taker nameless 20 keep")
+}
+
+fn recorded_groups() -> Verdict {
+    ends(MEMORY, &format!("{RECORDED}\ntaker groups 200"), MEMORY_LIMIT)
+}
+
+fn some_recorded_groups() -> Verdict {
+    works(MEMORY, &format!("{RECORDED}\ntaker groups 10 keep"))
+}
+
+fn recorded_owners() -> Verdict {
+    let limit = "memory = \"24MiB\"\n";
+    ends(limit, &format!("{RECORDED}\ntaker owners 60"), "the limit is `memory = \"24MiB\"`")
+}
+
+fn some_recorded_owners() -> Verdict {
+    works("memory = \"24MiB\"\n", &format!("{RECORDED}\ntaker owners 1 keep"))
 }
 
 fn memory_of_a_daemon() -> Verdict {

@@ -75,6 +75,11 @@ impl Table {
         Ok(Self { owners: HashMap::new(), journal: journal.into(), read: 0 })
     }
 
+    /// The file in memory.
+    pub(in super::super) fn journal(&self) -> &File {
+        &self.journal
+    }
+
     /// The descriptor of the file in memory.
     pub(in super::super) fn descriptor(&self) -> RawFd {
         self.journal.as_raw_fd()
