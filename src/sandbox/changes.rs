@@ -4,6 +4,7 @@ use super::error::Error;
 use super::limits::{Excess, Limits};
 use super::record::{self, Ids, Key};
 use super::remove::names;
+use super::written::taken;
 use super::{Ownership, Sandbox};
 use crate::pkg::Limit;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
@@ -79,7 +80,7 @@ struct Walk<'a, E> {
     upper: &'a Path,
     sandbox: &'a Sandbox,
     limits: &'a Limits,
-    /// The sizes of all files so far, and how many there were of all kinds.
+    /// What all files take so far, and how many there were of all kinds.
     bytes: u64,
     inodes: u64,
     visit: &'a mut dyn FnMut(&Change<'_>) -> Result<(), E>,
@@ -145,15 +146,21 @@ impl<E: From<Error>> Walk<'_, E> {
         let kind = FileType::from_raw_mode(stat.st_mode);
         let size = if kind == FileType::RegularFile { u64::try_from(stat.st_size).unwrap_or_default() } else { 0 };
         self.inodes += 1;
-        self.bytes = self.bytes.saturating_add(size);
+        self.bytes = self.bytes.saturating_add(taken(stat));
         let limits = self.limits;
         let deep = || (kind == FileType::Directory && depth >= DEPTH).then(|| Excess::Deep { path: path.to_owned(), allowed: DEPTH });
         let excess = deep()
             .or_else(|| limits.check_file(path, size))
             .or_else(|| limits.check(Limit::Disk, self.bytes))
             .or_else(|| limits.check(Limit::Inodes, self.inodes));
-        let changed = Duration::new(stat.st_ctime.try_into().unwrap_or_default(), stat.st_ctime_nsec.try_into().unwrap_or_default());
-        excess.map_or(Ok(()), |excess| Err(Error::Excess { excess, changed }.into()))
+        excess.map_or(Ok(()), |excess| Err(too_much(excess, stat).into()))
+    }
+
+    /// Adds attributes, which not every file system counts among a file's blocks.
+    fn count_attributes(&mut self, attributes: &Xattrs, stat: &Stat) -> Result<(), E> {
+        let bytes = attributes.iter().fold(0, |sum, (name, value)| sum + name.len() + value.len());
+        self.bytes = self.bytes.saturating_add(bytes as u64);
+        self.limits.check(Limit::Disk, self.bytes).map_or(Ok(()), |excess| Err(too_much(excess, stat).into()))
     }
 
     /// The recorded owner of a file that cannot carry it itself.
@@ -166,6 +173,7 @@ impl<E: From<Error>> Walk<'_, E> {
     }
 
     fn tell(&mut self, path: &str, kind: ChangeKind, stat: &Stat, attributes: Xattrs, listed: Option<Ids>) -> Result<(), E> {
+        self.count_attributes(&attributes, stat)?;
         let mut xattrs = attributes;
         let (uid, gid) = match self.sandbox.ownership {
             Ownership::Root | Ownership::Subordinate => (stat.st_uid, stat.st_gid),
@@ -182,6 +190,12 @@ impl<E: From<Error>> Walk<'_, E> {
     fn failed(&self, doing: &'static str, path: &str, error: Errno) -> Error {
         Error::io(doing, self.upper.join(path), error)
     }
+}
+
+/// The error for what was changed last when `stat` says.
+fn too_much(excess: Excess, stat: &Stat) -> Error {
+    let changed = Duration::new(stat.st_ctime.try_into().unwrap_or_default(), stat.st_ctime_nsec.try_into().unwrap_or_default());
+    Error::Excess { excess, changed }
 }
 
 /// The owner that the recorder left in the attributes. Access control lists that it keeps there get their own names back.

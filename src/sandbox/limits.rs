@@ -20,7 +20,7 @@ pub struct Limits {
     pub memory: u64,
     /// The size of one file in the layer that is written; holes count.
     pub file_size: u64,
-    /// The sizes of all files in the layer.
+    /// What all files in the layer take: their sizes, or their blocks where these are more.
     pub disk: u64,
     /// How many files and directories the layer may have.
     pub inodes: u64,

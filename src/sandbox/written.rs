@@ -7,7 +7,7 @@
 use super::changes::DEPTH;
 use super::limits::{Excess, Limits};
 use crate::pkg::Limit;
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fstatvfs, openat, statat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstatvfs, openat, statat};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -35,9 +35,16 @@ pub(super) struct Written {
     walk: Option<Walk>,
 }
 
+/// What a file of any kind takes on disk: its size, with holes, or its blocks, among which are those of a link's target, a directory's
+/// names and attributes that do not fit beside these.
+pub(super) fn taken(stat: &Stat) -> u64 {
+    let number = |number: i64| u64::try_from(number).unwrap_or_default();
+    number(stat.st_size).max(number(stat.st_blocks).saturating_mul(512))
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Usage {
-    /// The sizes of all files; holes count.
+    /// What all files take.
     bytes: u64,
     inodes: u64,
 }
@@ -162,11 +169,11 @@ impl Walk {
             }
             let Some(stat) = level.fd().and_then(|parent| statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)).ok() else { continue };
             self.found.inodes += 1;
+            self.found.bytes = self.found.bytes.saturating_add(taken(&stat));
             let text = name.to_string_lossy();
             match FileType::from_raw_mode(stat.st_mode) {
                 FileType::RegularFile => {
                     let size = u64::try_from(stat.st_size).unwrap_or_default();
-                    self.found.bytes = self.found.bytes.saturating_add(size);
                     if let Some(excess) = limits.check_file(&format!("{}{text}", self.path), size) {
                         return Part::Excess(excess);
                     }
@@ -218,16 +225,27 @@ mod tests {
     fn finds_what_is_too_much() {
         let layer = tempfile::tempdir().unwrap();
         create_dir_all(layer.path().join("a/b")).unwrap();
-        write(layer.path().join("a/b/one"), [0; 1000]).unwrap();
-        write(layer.path().join("a/two"), [0; 1000]).unwrap();
-        let limits = Limits { disk: 2000, inodes: 4, file_size: 1000, ..Limits::default() };
+        write(layer.path().join("a/b/one"), [0; 100_000]).unwrap();
+        write(layer.path().join("a/two"), [0; 100_000]).unwrap();
+        let limits = Limits { disk: 300_000, inodes: 4, file_size: 100_000, ..Limits::default() };
         assert_eq!(told(layer.path(), &limits), None);
         let less = |limits: Limits| told(layer.path(), &limits).unwrap();
-        assert!(less(Limits { disk: 1999, ..limits }).contains("wrote 2.0 kB, the limit is `disk = "));
+        assert!(less(Limits { disk: 199_999, ..limits }).contains("kB, the limit is `disk = "));
         assert!(less(Limits { inodes: 3, ..limits }).contains("made 4 files and directories, the limit is `inodes = 3`"));
         File::create(layer.path().join("a/b/hole")).unwrap().set_len(3 << 30).unwrap();
         let told = less(limits);
         assert!(told.contains("`/a/b/hole` of 3.2 GB"), "{told}");
+    }
+
+    #[test]
+    fn counts_what_is_no_content() {
+        let layer = tempfile::tempdir().unwrap();
+        for number in 0..100 {
+            std::os::unix::fs::symlink("x".repeat(4000), layer.path().join(number.to_string())).unwrap();
+        }
+        let limits = Limits { disk: 399_999, ..Limits::default() };
+        assert!(told(layer.path(), &limits).unwrap().contains("the limit is `disk = "));
+        assert_eq!(told(layer.path(), &Limits { disk: 2_000_000, ..limits }), None);
     }
 
     #[test]

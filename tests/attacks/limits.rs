@@ -47,6 +47,8 @@ const ROWS: &[Row] = &[
     Row { name: "huge-file-of-another-name", guard: "file-size", attack: appended_file, twin: small_file },
     Row { name: "many-files", guard: "disk", attack: many_files, twin: some_files },
     Row { name: "many-sparse-files", guard: "disk", attack: many_sparse_files, twin: some_files },
+    Row { name: "long-links", guard: "no-content", attack: long_links, twin: some_long_links },
+    Row { name: "large-attributes", guard: "no-content", attack: large_attributes, twin: some_large_attributes },
     Row { name: "removed-but-open", guard: "disk", attack: removed_but_open, twin: removed_at_once },
     Row { name: "inode-bomb", guard: "inodes", attack: inode_bomb, twin: some_inodes },
     Row { name: "inode-bomb-in-memory", guard: "inodes", attack: inode_bomb_in_memory, twin: some_inodes },
@@ -443,6 +445,33 @@ fn many_sparse_files() -> Verdict {
 
 fn some_files() -> Verdict {
     works(DISK, &writes(20, "/var/lib/f$i"))
+}
+
+/// Each takes a block, which is not in the size of any file.
+const LINK: &str = "symlink(sprintf('%04000d', $i), \"/var/lib/l$i\")";
+
+/// A file without content, with a value in an attribute that takes a block.
+const ATTRIBUTE: &str = "my $p = \"/var/lib/a$i\"; open(my $f, '>', $p); my $v = sprintf('%03900d', $i); my $n = 'user.x'; \
+                         syscall(188, $p, $n, $v, 3900, 0)";
+
+fn fast(steps: usize, step: &str) -> String {
+    perl(steps, "", step).replace("select(undef, undef, undef, 0.005)", "1")
+}
+
+fn long_links() -> Verdict {
+    ends(DISK, &fast(15000, LINK), DISK_LIMIT)
+}
+
+fn some_long_links() -> Verdict {
+    works(DISK, &fast(2000, LINK))
+}
+
+fn large_attributes() -> Verdict {
+    ends(DISK, &fast(15000, ATTRIBUTE), DISK_LIMIT)
+}
+
+fn some_large_attributes() -> Verdict {
+    works(DISK, &fast(2000, ATTRIBUTE))
 }
 
 fn removed_but_open() -> Verdict {
