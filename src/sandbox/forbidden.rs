@@ -91,6 +91,12 @@ const CALLS: &[Call] = &[
     refuse(443, 443, 443),
     // Watches whole file systems: fanotify_init.
     refuse(300, 262, 367),
+    // Attributes by way of a directory, which would pass the recorder of owners by, so nobody has them: setxattrat, getxattrat,
+    // listxattrat, removexattrat. Programs have older ways for when a kernel does not know them.
+    unknown(463),
+    unknown(464),
+    unknown(465),
+    unknown(466),
     // Ports of the processor, and calls that nobody uses: iopl, ioperm, _sysctl, uselib, create_module, lookup_dcookie, nfsservctl.
     refuse(172, NONE, NONE),
     refuse(173, NONE, NONE),
@@ -125,6 +131,9 @@ const NEWTIME: u32 = 0x80;
 
 /// `ioctl`; its second argument says what is wanted.
 const CONTROL: Call = refuse(16, 29, 54);
+
+/// `prlimit64`; its first argument is the process, and process 1 is ours: with few open files a recorder of owners fails.
+const LIMIT: Call = refuse(302, 261, 369);
 
 /// Puts characters into a terminal's input: `TIOCSTI`, and `TIOCLINUX` by way of a selection (CVE-2017-5226, CVE-2023-28100).
 const TYPING: [u32; 2] = [0x5412, 0x541c];
@@ -193,6 +202,7 @@ fn section(machine: u32, number: impl Fn(&Call) -> u32) -> Vec<Instruction> {
     for (call, flags) in [(clone, NAMESPACES), (unshare, NAMESPACES | NEWTIME)] {
         on(&mut program, call, &[bpf::argument(0), bpf::any_of(flags, 0, 1), bpf::fail(Errno::PERM), bpf::allow()]);
     }
+    on(&mut program, number(&LIMIT), &[bpf::argument(0), bpf::equal(1, 0, 1), bpf::fail(Errno::PERM), bpf::allow()]);
     let mut checks = vec![bpf::argument(1)];
     for wanted in TYPING {
         checks.extend([bpf::equal(wanted, 0, 1), bpf::fail(Errno::PERM)]);
@@ -253,7 +263,7 @@ mod tests {
         let number = |call: &Call| i64::from(own(call));
         assert_eq!(SOCKETS.each_ref().map(number), [libc::SYS_socket, libc::SYS_socketpair]);
         assert_eq!(CLONES.each_ref().map(number), [libc::SYS_clone, libc::SYS_unshare]);
-        assert_eq!(number(&CONTROL), libc::SYS_ioctl);
+        assert_eq!([&CONTROL, &LIMIT].map(number), [libc::SYS_ioctl, libc::SYS_prlimit64]);
     }
 
     #[test]

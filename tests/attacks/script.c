@@ -10,9 +10,10 @@ typedef unsigned long uword;
 
 #if defined(__x86_64__)
 enum { READ = 0, WRITE = 1, CLOSE = 3, IOCTL = 16, GETPID = 39, SOCKET = 41, CONNECT = 42, CLONE = 56, EXECVE = 59, WAIT4 = 61, KILL = 62,
-       FCNTL = 72, GETCWD = 79, PTRACE = 101, SETUID = 105, SETGID = 106, PIVOT_ROOT = 155, MOUNT = 165, UMOUNT = 166, EXIT = 231, ADD_KEY = 248,
+       FCNTL = 72, GETCWD = 79, PTRACE = 101, SETUID = 105, SETGID = 106, GETUID = 102, CHROOT = 161, SETXATTR = 188, PIVOT_ROOT = 155, MOUNT = 165, UMOUNT = 166, EXIT = 231, ADD_KEY = 248,
        REQUEST_KEY = 249, KEYCTL = 250, OPENAT = 257, MKDIRAT = 258, FCHOWNAT = 260, UNLINKAT = 263, SYMLINKAT = 266, READLINKAT = 267,
-       UNSHARE = 272, FANOTIFY_INIT = 300, SETNS = 308, VM_READV = 310, VM_WRITEV = 311, KCMP = 312, USERFAULTFD = 323 };
+       UNSHARE = 272, FANOTIFY_INIT = 300, SETNS = 308, VM_READV = 310, VM_WRITEV = 311, PRLIMIT = 302, KCMP = 312, USERFAULTFD = 323,
+       STATX = 332 };
 static word call(word n, word a, word b, word c, word d, word e, word f) {
     register word r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
     word r;
@@ -22,9 +23,10 @@ static word call(word n, word a, word b, word c, word d, word e, word f) {
 __asm__(".globl _start\n_start: mov %rsp, %rdi\nand $-16, %rsp\ncall begin\n");
 #else
 enum { READ = 3, WRITE = 4, CLOSE = 6, IOCTL = 54, GETPID = 20, SOCKET = 281, CONNECT = 283, CLONE = 120, EXECVE = 11, WAIT4 = 114, KILL = 37,
-       FCNTL = 221, GETCWD = 183, PTRACE = 26, SETUID = 213, SETGID = 214, PIVOT_ROOT = 218, MOUNT = 21, UMOUNT = 52, EXIT = 248, ADD_KEY = 309,
+       FCNTL = 221, GETCWD = 183, PTRACE = 26, SETUID = 213, SETGID = 214, GETUID = 199, CHROOT = 61, SETXATTR = 226, PIVOT_ROOT = 218, MOUNT = 21, UMOUNT = 52, EXIT = 248, ADD_KEY = 309,
        REQUEST_KEY = 310, KEYCTL = 311, OPENAT = 322, MKDIRAT = 323, FCHOWNAT = 325, UNLINKAT = 328, SYMLINKAT = 331, READLINKAT = 332,
-       UNSHARE = 337, FANOTIFY_INIT = 367, SETNS = 375, VM_READV = 376, VM_WRITEV = 377, KCMP = 378, USERFAULTFD = 388 };
+       UNSHARE = 337, FANOTIFY_INIT = 367, SETNS = 375, VM_READV = 376, VM_WRITEV = 377, PRLIMIT = 369, KCMP = 378, USERFAULTFD = 388,
+       STATX = 397 };
 static word call(word n, word a, word b, word c, word d, word e, word f) {
     register word r7 __asm__("r7") = n, r0 __asm__("r0") = a, r1 __asm__("r1") = b, r2 __asm__("r2") = c, r3 __asm__("r3") = d,
                   r4 __asm__("r4") = e, r5 __asm__("r5") = f;
@@ -105,6 +107,33 @@ static word deputy_owns_any(void) {
     return nothing();
 }
 static word makes(void) { as_other(); return C(MKDIRAT, HERE, "/tmp/made", 0755); }
+/* A link in a root of one's own, beside one of the same name in the real root. */
+static word rerooted(void) {
+    if (C(CHROOT, "/usr/row")) return nothing();
+    return C(FCHOWNAT, HERE, "/etc/link", 11, 12, 0x100);
+}
+static word owned_in_a_root(void) {
+    C(MKDIRAT, HERE, "/usr/row", 0755);
+    C(MKDIRAT, HERE, "/usr/row/etc", 0755);
+    C(SYMLINKAT, "nothing", HERE, "/usr/row/etc/link");
+    C(SYMLINKAT, "nothing", HERE, "/etc/link");
+    return fork_and(rerooted);
+}
+static word belongs_to(const char *path, unsigned owner) {
+    unsigned words[64]; memset(words, 0, sizeof words);
+    return C(STATX, HERE, path, 0x100, 0x7ff, words) ? -2 : words[5] == owner ? 0 : -1;
+}
+static word limited(word process, word what, unsigned long long value) {
+    unsigned long long limits[2] = { value, value };
+    return C(PRLIMIT, process, what, limits, 0);
+}
+static word shown_limit(void) { unsigned long long limits[2]; return C(PRLIMIT, 0, 7, 0, limits); }
+static word root_again(void) { as_other(); limited(0, 10, ~0ULL); return C(GETUID) == 0 ? 0 : -1; }
+static word other(void) { as_other(); return C(GETUID) == 33 ? 0 : -1; }
+static word attribute_at(void) {
+    struct { unsigned long long value; unsigned size, flags; } what = { (uword)"x", 1, 0 };
+    return C(463, HERE, "/etc/canary", 0, "user.at", &what, 16);
+}
 static word new_user(void) { return C(UNSHARE, 0x10000000); }
 static word new_mounts(void) { return C(UNSHARE, 0x00020000); }
 static word new_processes(void) { return C(UNSHARE, 0x20000000); }
@@ -243,6 +272,12 @@ static void rows(void) {
     row("deputy-owns", "recorder", deputy_owns_any(), deputy_owns("/tmp"));
     row("deputy-exe", "recorder", deputy_owns("/proc/1/exe"), deputy_owns("/tmp/self/../../tmp"));
     row("deputy-self", "recorder", deputy_owns("/proc/self/../1/exe"), deputy_owns("/proc/self/../../tmp"));
+    word in_root = owned_in_a_root();
+    row("link-in-a-root", "recorder", belongs_to("/etc/link", 11), in_root < 0 ? in_root : belongs_to("/usr/row/etc/link", 11));
+    row("files-of-process-1", "process-1", limited(1, 7, 1024), shown_limit());
+    row("identity-by-limit", "recorder", fork_and(root_again), fork_and(other));
+    row("limit-of-locks", "recorder", fork_and(root_again), limited(0, 10, ~0ULL));
+    row("attribute-at", "calls", attribute_at(), C(SETXATTR, "/etc/canary", "user.own", "x", 1, 0));
     row("core-pattern", "settings", tried("/proc/sys/kernel/core_pattern", WRONLY), tried("/proc/sys/kernel/core_pattern", 0));
     row("swappiness", "settings", tried("/proc/sys/vm/swappiness", WRONLY), tried("/proc/sys/vm/swappiness", 0));
     row("aslr", "settings", tried("/proc/sys/kernel/randomize_va_space", WRONLY), tried("/proc/sys/kernel/randomize_va_space", 0));

@@ -76,6 +76,9 @@ impl Recorder<'_> {
                 self.become_one(guest, new)?;
                 Ok(Reply::Continue)
             }
+            libc::SYS_prlimit64 => limit_locks(guest, arguments[2], arguments[3]),
+            libc::SYS_setrlimit => limit_locks(guest, arguments[1], 0),
+            libc::SYS_getrlimit => limit_locks(guest, 0, arguments[1]),
             libc::SYS_capset => self.set_power(guest, arguments[0], arguments[1]),
             libc::SYS_execve => self.execute(guest, here, arguments[0], 0),
             libc::SYS_execveat => self.execute(guest, int(0), arguments[1], int(4)),
@@ -251,7 +254,8 @@ impl Recorder<'_> {
         };
         // SAFETY: the kernel reads one `seccomp_notif_addfd`.
         match unsafe { libc::ioctl(self.listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ADDFD, &raw mut request) } {
-            -1 => Err(last()),
+            // Such as that the process has no room for another one.
+            -1 => Ok(Reply::Refused(last())),
             _ => Ok(Reply::Sent),
         }
     }
@@ -458,6 +462,22 @@ impl Recorder<'_> {
             false => Ok(Reply::Continue),
         }
     }
+}
+
+/// The limit of file locks, of which a process would become somebody else: it stays as it is, and is shown as no limit. It limits nothing.
+fn limit_locks(guest: Guest, new: u64, old: u64) -> Result<Reply, Errno> {
+    if new != 0 {
+        let mut limits = [0; 16];
+        guest.read_exact(new, &mut limits)?;
+        let long = |at: usize| u64::from_ne_bytes(std::array::from_fn(|index| limits[at + index]));
+        if long(0) > long(8) {
+            return Err(Errno::INVAL);
+        }
+    }
+    if old != 0 {
+        guest.write(old, &[libc::RLIM_INFINITY.to_ne_bytes(); 2].concat())?;
+    }
+    Ok(Reply::Value(0))
 }
 
 /// Tells whether an attribute is one of those that only the recorder uses.

@@ -75,9 +75,8 @@ const IF_CREATING: &[(libc::c_long, u32)] = &[
 /// What `prctl` is asked to do if it concerns identities.
 const KEEPING: &[libc::c_int] = &[libc::PR_SET_KEEPCAPS];
 
-/// Calls that would pass the filter by: the extended attribute calls that take a directory (`setxattrat` and those after it).
-/// Programs have older ways for when a kernel does not know them.
-const UNKNOWN: &[libc::c_long] = &[463, 464, 465, 466];
+/// Calls that set or show a limit, and which of their arguments says of what.
+const OF_LIMITS: [(libc::c_long, u32); 3] = [(libc::SYS_prlimit64, 1), (libc::SYS_setrlimit, 0), (libc::SYS_getrlimit, 0)];
 
 /// The flags with which an open may create a file.
 pub(super) const CREATING: libc::c_int = libc::O_CREAT | (libc::O_TMPFILE & !libc::O_DIRECTORY);
@@ -96,9 +95,6 @@ pub(in super::super) fn program() -> Vec<Instruction> {
     let (ask, unknown) = (bpf::give(libc::SECCOMP_RET_USER_NOTIF), bpf::fail(Errno::NOSYS));
     let mut program = vec![bpf::machine(), bpf::equal(bpf::HOST.unwrap_or_default(), 1, 0), unknown, bpf::number()];
     program.extend([bpf::at_least(bpf::X32, 0, 1), unknown]);
-    for call in UNKNOWN {
-        program.extend([bpf::equal(number(call), 0, 1), unknown]);
-    }
     for call in ALWAYS {
         program.extend([bpf::equal(number(call), 0, 1), ask]);
     }
@@ -106,6 +102,11 @@ pub(in super::super) fn program() -> Vec<Instruction> {
         let flags = [bpf::argument(*argument), bpf::any_of(CREATING as u32, 0, 1), ask, bpf::allow()];
         program.push(bpf::equal(number(call), 0, 4));
         program.extend(flags);
+    }
+    for (call, argument) in &OF_LIMITS {
+        program.push(bpf::equal(number(call), 0, 4));
+        // The limit by which the recorder knows who a process is.
+        program.extend([bpf::argument(*argument), bpf::equal(libc::RLIMIT_LOCKS, 0, 1), ask, bpf::allow()]);
     }
     program.extend([bpf::equal(number(&libc::SYS_prctl), 1, 0), bpf::allow(), bpf::argument(0)]);
     for what in KEEPING {

@@ -19,7 +19,7 @@ pub(super) use owners::{Ids, Key, OWNER, Table, carries};
 
 use credentials::Credentials;
 use guest::Guest;
-use owners::Owners;
+use owners::{Owners, Roots};
 use rustix::fs::{AtFlags, CWD, StatxFlags};
 use rustix::io::Errno;
 use std::os::fd::{AsRawFd as _, OwnedFd};
@@ -33,6 +33,8 @@ enum Reply {
     Value(i64),
     /// It was answered already.
     Sent,
+    /// It fails with this, which has to do with the process and not with the recorder.
+    Refused(Errno),
 }
 
 /// Answers the calls of one sandbox.
@@ -43,9 +45,12 @@ pub(super) struct Recorder<'a> {
     identities: Vec<Credentials>,
     /// Whether some process has changed its root directory, so that absolute paths need a closer look.
     rerooted: bool,
-    root: OwnedFd,
-    processes: OwnedFd,
+    /// What makes further answers wrong.
+    broken: Option<Errno>,
 }
+
+/// Errors of the recorder itself. A program that is told of them would go on with owners that no other way to keep them gives.
+const OWN: [Errno; 2] = [Errno::MFILE, Errno::NFILE];
 
 /// What a kernel that sends more than we know may write at most.
 const ROOM: usize = 512;
@@ -70,8 +75,8 @@ impl<'a> Recorder<'a> {
         // SAFETY: takes a number. Since Linux 6.6 it makes the kernel switch straight to whoever is waited for; older ones
         // refuse it, which costs time only.
         unsafe { libc::ioctl(listener.as_raw_fd(), wake, 1_u64) };
-        let owners = Owners { table, upper, lower, mount: stat.stx_mnt_id };
-        Ok(Self { listener, owners, identities: vec![], rerooted: false, root, processes })
+        let owners = Owners { table, upper, lower, mount: stat.stx_mnt_id, roots: Roots { own: root, guest: None, processes } };
+        Ok(Self { listener, owners, identities: vec![], rerooted: false, broken: None })
     }
 
     /// The file that can be read when a call waits.
@@ -95,12 +100,15 @@ impl<'a> Recorder<'a> {
         let call: libc::seccomp_notif = unsafe { std::ptr::read((&raw const buffer).cast()) };
         let guest = Guest { pid: call.pid };
         let reply = self.with_root_of(guest, |recorder| recorder.answer(guest, call.id, &call.data));
+        if let Some(error) = self.broken.or_else(|| reply.err().filter(|error| OWN.contains(error))) {
+            return Err(error);
+        }
         let mut response = libc::seccomp_notif_resp { id: call.id, val: 0, error: 0, flags: 0 };
         match reply {
             Ok(Reply::Sent) => return Ok(()),
             Ok(Reply::Continue) => response.flags = libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32,
             Ok(Reply::Value(value)) => response.val = value,
-            Err(error) => response.error = -error.raw_os_error(),
+            Ok(Reply::Refused(error)) | Err(error) => response.error = -error.raw_os_error(),
         }
         let mut buffer = Buffer([0; ROOM]);
         // SAFETY: the buffer is aligned for it and has room.
@@ -120,11 +128,10 @@ impl<'a> Recorder<'a> {
         if !self.rerooted {
             return work(self);
         }
-        rustix::process::chroot(format!("{}/root", guest.pid))?;
-        let done = work(self);
-        rustix::process::fchdir(&self.root)?;
-        rustix::process::chroot(c".")?;
-        rustix::process::fchdir(&self.processes)?;
+        let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
+        let root = rustix::fs::open(format!("{}/root", guest.pid), flags, rustix::fs::Mode::empty())?;
+        let done = self.owners.roots.enter(root).and_then(|()| work(self));
+        self.broken = self.owners.roots.leave().err();
         done
     }
 

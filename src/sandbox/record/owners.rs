@@ -132,6 +132,47 @@ pub(super) struct Owners<'a> {
     pub(super) lower: &'a OwnedFd,
     /// The mount that the layers make.
     pub(super) mount: u64,
+    pub(super) roots: Roots,
+}
+
+/// The root directories that the recorder changes between.
+pub(super) struct Roots {
+    /// The sandbox's.
+    pub(super) own: OwnedFd,
+    /// That of the process whose call is being answered, while it is the recorder's.
+    pub(super) guest: Option<OwnedFd>,
+    /// The `/proc` where the recorder stays.
+    pub(super) processes: OwnedFd,
+}
+
+impl Roots {
+    /// Takes on the root of a process.
+    pub(super) fn enter(&mut self, guest: OwnedFd) -> Result<(), Errno> {
+        self.guest = Some(guest);
+        self.guest.as_ref().map_or(Ok(()), |guest| self.change(guest))
+    }
+
+    /// Goes back to the sandbox's root.
+    pub(super) fn leave(&mut self) -> Result<(), Errno> {
+        self.guest = None;
+        self.change(&self.own)
+    }
+
+    /// Does `work`, which asks where something lies, with the sandbox's root: to a process with a root of its own the kernel tells
+    /// the path from there.
+    fn from_own<T>(&self, work: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {
+        let Some(guest) = &self.guest else { return work() };
+        self.change(&self.own)?;
+        let done = work();
+        self.change(guest)?;
+        done
+    }
+
+    fn change(&self, root: &OwnedFd) -> Result<(), Errno> {
+        rustix::process::fchdir(root)?;
+        rustix::process::chroot(c".")?;
+        rustix::process::fchdir(&self.processes)
+    }
 }
 
 /// Errors that say that a file cannot have such an attribute, or has none.
@@ -181,7 +222,7 @@ impl Owners<'_> {
     fn key(&self, file: &OwnedFd) -> Result<Key, Errno> {
         let stat = rustix::fs::statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::from_bits_retain(libc::STATX_MNT_ID))?;
         if stat.stx_mnt_id == self.mount {
-            let path = rustix::fs::readlink(format!("self/fd/{}", file.as_raw_fd()), vec![])?;
+            let path = self.roots.from_own(|| rustix::fs::readlink(format!("self/fd/{}", file.as_raw_fd()), vec![]))?;
             let path = CStr::from_bytes_until_nul(path.as_bytes_with_nul()).map_err(|_| Errno::INVAL)?;
             let inside =
                 CStr::from_bytes_with_nul(path.to_bytes_with_nul().strip_prefix(b"/").ok_or(Errno::NOENT)?).map_err(|_| Errno::INVAL)?;
