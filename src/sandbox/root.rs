@@ -260,6 +260,8 @@ impl Root {
                 Err(Errno::NOENT) => continue,
                 other => other?,
             };
+            // What is written to a device is not written to the file system that it stands in.
+            set_mount(device.as_fd(), &MountIs::Device)?;
             rustix::fs::openat(devices, name, OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC, Mode::from_raw_mode(0o666))?;
             move_mount(&device, "", devices, name, onto)?;
         }

@@ -240,6 +240,8 @@ pub(super) enum MountIs {
     ReadOnly,
     /// Nothing can be written to it.
     Unwritable,
+    /// A device of the host: it can be used, and neither its times nor its mode changed.
+    Device,
     /// Owners are shown as this user namespace, given by its file, has them.
     OwnedAsIn(RawFd),
 }
@@ -248,6 +250,7 @@ pub(super) enum MountIs {
 pub(super) fn set_mount(mount: BorrowedFd<'_>, is: &MountIs) -> Result<(), Errno> {
     let (set, namespace) = match is {
         MountIs::ReadOnly => (libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC, 0),
+        MountIs::Device => (libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC, 0),
         MountIs::Unwritable => (libc::MOUNT_ATTR_RDONLY, 0),
         MountIs::OwnedAsIn(namespace) => (libc::MOUNT_ATTR_IDMAP, u64::try_from(*namespace).map_err(|_| Errno::BADF)?),
     };

@@ -12,7 +12,7 @@ typedef unsigned long uword;
 enum { READ = 0, WRITE = 1, CLOSE = 3, IOCTL = 16, GETPID = 39, SOCKET = 41, CONNECT = 42, CLONE = 56, EXECVE = 59, WAIT4 = 61, KILL = 62,
        FCNTL = 72, GETCWD = 79, PTRACE = 101, SETUID = 105, SETGID = 106, GETUID = 102, CHROOT = 161, SETXATTR = 188, PIVOT_ROOT = 155, MOUNT = 165, UMOUNT = 166, EXIT = 231, ADD_KEY = 248,
        REQUEST_KEY = 249, KEYCTL = 250, OPENAT = 257, MKDIRAT = 258, FCHOWNAT = 260, UNLINKAT = 263, SYMLINKAT = 266, READLINKAT = 267,
-       UNSHARE = 272, FANOTIFY_INIT = 300, SETNS = 308, VM_READV = 310, VM_WRITEV = 311, PRLIMIT = 302, KCMP = 312, USERFAULTFD = 323,
+       UNSHARE = 272, UTIMENSAT = 280, FANOTIFY_INIT = 300, SETNS = 308, VM_READV = 310, VM_WRITEV = 311, PRLIMIT = 302, KCMP = 312, USERFAULTFD = 323,
        STATX = 332 };
 static word call(word n, word a, word b, word c, word d, word e, word f) {
     register word r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
@@ -25,7 +25,7 @@ __asm__(".globl _start\n_start: mov %rsp, %rdi\nand $-16, %rsp\ncall begin\n");
 enum { READ = 3, WRITE = 4, CLOSE = 6, IOCTL = 54, GETPID = 20, SOCKET = 281, CONNECT = 283, CLONE = 120, EXECVE = 11, WAIT4 = 114, KILL = 37,
        FCNTL = 221, GETCWD = 183, PTRACE = 26, SETUID = 213, SETGID = 214, GETUID = 199, CHROOT = 61, SETXATTR = 226, PIVOT_ROOT = 218, MOUNT = 21, UMOUNT = 52, EXIT = 248, ADD_KEY = 309,
        REQUEST_KEY = 310, KEYCTL = 311, OPENAT = 322, MKDIRAT = 323, FCHOWNAT = 325, UNLINKAT = 328, SYMLINKAT = 331, READLINKAT = 332,
-       UNSHARE = 337, FANOTIFY_INIT = 367, SETNS = 375, VM_READV = 376, VM_WRITEV = 377, PRLIMIT = 369, KCMP = 378, USERFAULTFD = 388,
+       UNSHARE = 337, UTIMENSAT = 348, FANOTIFY_INIT = 367, SETNS = 375, VM_READV = 376, VM_WRITEV = 377, PRLIMIT = 369, KCMP = 378, USERFAULTFD = 388,
        STATX = 397 };
 static word call(word n, word a, word b, word c, word d, word e, word f) {
     register word r7 __asm__("r7") = n, r0 __asm__("r0") = a, r1 __asm__("r1") = b, r2 __asm__("r2") = c, r3 __asm__("r3") = d,
@@ -327,6 +327,7 @@ static void rows(void) {
     row("clone-wide", "namespaces", cloned(0x10000000 | 1L << 33), cloned(0));
     row("keyctl-i386", "abi", keyctl_of_i386(), C(GETPID));
 #endif
+    row("times-of-a-device", "devices", C(UTIMENSAT, HERE, "/dev/zero", 0, 0), tried("/dev/zero", RDWR));
     row("null-device", "mounts", unmade(), made());
 }
 
