@@ -26,11 +26,14 @@ def say(text):
 
 
 def build(tree, name):
-    """Builds the programs of a tree; gives the path of `pintree`."""
-    target = TARGET / "attacks" / name
-    environment = {**os.environ, "CARGO_TARGET_DIR": str(target)}
-    subprocess.run(["cargo", "build", "--quiet"], cwd=tree, env=environment, check=True)
-    return target / "debug/pintree"
+    """Builds the programs of a tree; gives the path of `pintree`. What the trees depend on is built once for all."""
+    shared, kept = TARGET / "attacks", TARGET / "attacks" / name
+    environment = {**os.environ, "CARGO_TARGET_DIR": str(shared)}
+    subprocess.run(["cargo", "build", "--quiet", "--bins"], cwd=tree, env=environment, check=True)
+    kept.mkdir(exist_ok=True)
+    for program in ("pintree", "pintree-ostree"):
+        shutil.copy2(shared / "debug" / program, kept / program)
+    return kept / "pintree"
 
 
 def copy_of(revision, directory):
