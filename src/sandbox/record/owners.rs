@@ -160,7 +160,7 @@ impl Roots {
 
     /// Does `work`, which asks where something lies, with the sandbox's root: to a process with a root of its own the kernel tells
     /// the path from there.
-    fn from_own<T>(&self, work: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {
+    fn in_own_root<T>(&self, work: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {
         let Some(guest) = &self.guest else { return work() };
         self.change(&self.own)?;
         let done = work();
@@ -222,7 +222,7 @@ impl Owners<'_> {
     fn key(&self, file: &OwnedFd) -> Result<Key, Errno> {
         let stat = rustix::fs::statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::from_bits_retain(libc::STATX_MNT_ID))?;
         if stat.stx_mnt_id == self.mount {
-            let path = self.roots.from_own(|| rustix::fs::readlink(format!("self/fd/{}", file.as_raw_fd()), vec![]))?;
+            let path = self.roots.in_own_root(|| rustix::fs::readlink(format!("self/fd/{}", file.as_raw_fd()), vec![]))?;
             let path = CStr::from_bytes_until_nul(path.as_bytes_with_nul()).map_err(|_| Errno::INVAL)?;
             let inside =
                 CStr::from_bytes_with_nul(path.to_bytes_with_nul().strip_prefix(b"/").ok_or(Errno::NOENT)?).map_err(|_| Errno::INVAL)?;
