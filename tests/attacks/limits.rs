@@ -136,11 +136,12 @@ impl Played {
     }
 
     fn run(&self, arguments: &[&str]) -> crate::fixture::Ran {
-        let mut command = self.project.pintree(arguments);
-        if self.recorded {
-            command.env(pintree::sandbox::OWNERSHIP, Ownership::Recorded.to_string());
+        if !self.recorded {
+            return self.project.run(arguments);
         }
-        self.project.finish(&mut command)
+        let program = crate::script::for_all(self.project.root());
+        let mut command = crate::script::as_nobody(&self.project, &program);
+        self.project.finish(command.args(arguments).env(pintree::sandbox::OWNERSHIP, Ownership::Recorded.to_string()))
     }
 
     fn build(&self) -> (crate::fixture::Ran, Duration) {

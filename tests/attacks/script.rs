@@ -32,6 +32,9 @@ const fn host(name: &'static str, arch: &'static str, ownership: Ownership) -> H
     Host { name, arch, ownership, masked: false }
 }
 
+/// Nobody's id, so certainly one without subordinate ids.
+const NOBODY: u32 = 54321;
+
 const HOSTS: [Host; 8] = [
     host("root", "amd64", Ownership::Root),
     host("subordinate", "amd64", Ownership::Subordinate),
@@ -144,11 +147,7 @@ impl Stage {
             })
             .collect();
         let archive = Archive::new(&packages);
-        // Users other than root run these.
-        for name in ["pintree", "pintree-ostree"] {
-            let from = Path::new(&crate::fixture::program()).with_file_name(name);
-            std::fs::copy(from, directory.path().join(name)).unwrap();
-        }
+        for_all(directory.path());
         Self { archive, directory, _listener: listener }
     }
 
@@ -241,8 +240,7 @@ fn user_for(ownership: Ownership, directory: &Path) -> Option<Option<(u32, u32)>
     let own = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(directory).unwrap());
     let found = match (ownership, own) {
         (Ownership::Root, 0) => Some(None),
-        // Nobody's ids, so certainly ones without subordinate ids.
-        (Ownership::Recorded, 0) => Some(Some((54321, 54321))),
+        (Ownership::Recorded, 0) => Some(Some((NOBODY, NOBODY))),
         (Ownership::Subordinate, 0) => subordinate_user().map(Some),
         _ => None,
     };
@@ -261,6 +259,29 @@ fn subordinate_user() -> Option<(u32, u32)> {
         let named = ranges.lines().any(|range| range.split(':').next() == fields.first().copied());
         (named && fields.get(2) != Some(&"0")).then(|| Some((fields.get(2)?.parse().ok()?, fields.get(3)?.parse().ok()?)))?
     })
+}
+
+/// Copies the programs to where users other than root can run them, unless they are there; gives the path of `pintree`.
+pub fn for_all(directory: &Path) -> PathBuf {
+    for name in ["pintree", "pintree-ostree"] {
+        let (from, to) = (Path::new(&crate::fixture::program()).with_file_name(name), directory.join(name));
+        if !to.exists() {
+            // A file that this process wrote could not be started while another test forks.
+            assert!(Command::new("cp").arg(from).arg(to).status().unwrap().success());
+        }
+    }
+    directory.join("pintree")
+}
+
+/// A command of a user with one id: the one who runs the tests, or somebody whom root becomes, who then owns the project.
+pub fn as_nobody(project: &Project, program: &Path) -> Command {
+    if std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) != 0 {
+        return project.command(&program.display().to_string());
+    }
+    own(project.root(), NOBODY, NOBODY);
+    let mut command = project.command("setpriv");
+    command.args([format!("--reuid={NOBODY}"), format!("--regid={NOBODY}"), "--clear-groups".to_owned()]).arg(program);
+    command
 }
 
 fn own(path: &Path, uid: u32, gid: u32) {

@@ -395,7 +395,7 @@ fn what_it_cannot_do_is_said() {
     hint: write `NAME <EMAIL>`
     2: error: git knows no revision `gone`
     8: error: cannot ask the remote with git
-      caused by: `git --no-pager -c core.hooksPath=/dev/null -c core.fsmonitor=false -c log.showSignature=false ls-remote --refs -- nowhere refs/heads/pintree/update` ended with exit status: 128:
+      caused by: `git --no-pager -c core.hooksPath=/dev/null -c core.fsmonitor=false -c log.showSignature=false -c safe.bareRepository=explicit ls-remote --refs -- nowhere refs/heads/pintree/update` ended with exit status: 128:
     fatal: 'nowhere' does not appear to be a git repository
     fatal: Could not read from remote repository.
 

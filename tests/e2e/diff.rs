@@ -512,7 +512,7 @@ fn lockfiles_come_and_go() {
 
     #### Trust
 
-    - `repository `debian` is signed by [KEY]`
+    - ``repository `debian` is signed by [KEY]``
     ");
     validate(&project.ok(&["diff", "--format", "json"]));
     project.ok(&["diff", "/dev/null", "lockfiles/more.lock"]);
