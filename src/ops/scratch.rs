@@ -353,7 +353,10 @@ fn refuse_uncommitted(theirs: &Project, copy: &Path, git: &Git, commit: &str, ma
     let bounds = theirs.bounds(manifest)?;
     let refuse = |paths, reason| Err(Error::NotInCommit { commit: commit.to_owned(), paths, reason });
     for path in manifest.inputs() {
-        let concerns = |absent: &&Absent| Path::new(path).starts_with(&absent.path) || absent.path.starts_with(path);
+        // What a link of the commit leads to counts like what it is called.
+        let led = copy.join(path).canonicalize().ok().and_then(|real| Some(real.strip_prefix(copy.canonicalize().ok()?).ok()?.to_owned()));
+        let meets = |place: &Path, absent: &Absent| place.starts_with(&absent.path) || absent.path.starts_with(place);
+        let concerns = |absent: &&Absent| meets(Path::new(path), absent) || led.as_ref().is_some_and(|led| meets(led, absent));
         if let Some(Absent { path, lack }) = absent.iter().find(concerns) {
             let path = path.clone();
             return Err(match lack {

@@ -66,11 +66,15 @@ impl Log {
         lines[lines.len().saturating_sub(TAIL)..].join("\n")
     }
 
-    /// Says so where the program that ran last failed because the disk is full, which is not the program's fault.
+    /// Says so where the program that ran last failed because the disk is full, which is not the program's fault; unless the
+    /// program took more than it may.
     ///
     /// # Errors
     /// [`layer::Error::Full`].
-    pub fn refuse_full(&self) -> Result<(), layer::Error> {
+    pub fn refuse_full(&self, ended: &Ended) -> Result<(), layer::Error> {
+        if matches!(ended, Ended::Exceeded(_)) {
+            return Ok(());
+        }
         let directory = self.path.parent().unwrap_or(Path::new("."));
         let Ok(disk) = rustix::fs::statvfs(directory) else { return Ok(()) };
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);

@@ -40,10 +40,18 @@ fn the_bot_builds_a_submodule_at_its_recorded_commit() {
     assert_eq!(seen.stdout, "recorded\n", "{}", seen.stderr);
 
     project.git(&["submodule", "deinit", "-q", "--force", "overlays/common"]);
-    let before = project.state();
     let says = ["submodule `overlays/common` is not here at commit", "git submodule update --init overlays/common"];
-    project.run(&SEALED).exits(2).says(&says);
-    assert_eq!(project.state(), before);
+    let refused = || {
+        let before = project.state();
+        project.run(&SEALED).exits(2).says(&says);
+        assert_eq!(project.state(), before);
+    };
+    refused();
+    // Under the name of a link as well.
+    std::os::unix::fs::symlink("common", project.path("overlays/linked")).unwrap();
+    project.write("manifests/main.toml", &project.read("manifests/main.toml").replace("overlays/common", "overlays/linked"));
+    project.commit("name it by a link");
+    refused();
 }
 
 #[test]

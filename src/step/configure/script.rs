@@ -124,7 +124,7 @@ impl Scripts<'_> {
         if ended == Ended::Exit(0) {
             return Ok(());
         }
-        self.log.refuse_full()?;
+        self.log.refuse_full(&ended)?;
         Err(Error::Debconf { ended, output: self.log.tail() })
     }
 }
@@ -177,7 +177,7 @@ impl Root for Scripts<'_> {
         let title = format!("{} {script}", call.package);
         let ended = self.log.run::<Error>(&title, self.sandbox, self.root, &command)?;
         if ended != Ended::Exit(0) {
-            self.log.refuse_full()?;
+            self.log.refuse_full(&ended)?;
             let (output, log) = (self.log.tail(), self.log.path().to_owned());
             return Err(Error::Script { package: call.package.to_owned(), script, ended, output, log });
         }

@@ -107,7 +107,7 @@ fn one(sandbox: &Sandbox, mounted: &sandbox::Root, log: &mut Log, arguments: &Ar
     if ended == Ended::Exit(0) {
         return Ok(());
     }
-    log.refuse_full()?;
+    log.refuse_full(&ended)?;
     Err(Error::Script { path: path.to_owned(), ended, output: log.tail(), log: log.path().to_owned() })
 }
 
