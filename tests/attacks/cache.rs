@@ -3,8 +3,10 @@
 
 use crate::fixture::{Archive, Project, needs};
 use crate::table::{self, Accepted, Row, Verdict};
-use pintree::testkit::deb::Package;
-use pintree::testkit::repo::{ReleaseFiles, Suite};
+use pintree::pkg::Sha256;
+use pintree::testkit::deb::{Compression, Package};
+use pintree::testkit::keys::SignOptions;
+use pintree::testkit::repo::{ReleaseFiles, Suite, sign_release};
 use pintree::testkit::server::Fault;
 use std::path::PathBuf;
 
@@ -17,6 +19,7 @@ const ROWS: &[Row] = &[
     Row { name: "parsed-moved-with-receipt", guard: "derived", attack: parsed_with_receipt, twin: unchanged },
     Row { name: "parsed-as-link", guard: "derived", attack: parsed_link, twin: unchanged },
     Row { name: "answers-swapped", guard: "derived", attack: answers_swapped, twin: asked_by_path },
+    Row { name: "answers-of-a-form-not-read", guard: "answer-name", attack: answered_by_another, twin: asked_by_path },
     Row { name: "unpacked-index-swapped", guard: "index-read", attack: unpacked_swapped, twin: unpacked_lost },
     Row { name: "contents-swapped", guard: "index-read", attack: contents_swapped, twin: asked_by_path },
     Row { name: "memory-of-an-unsigned-release", guard: "memory", attack: memory_unsigned, twin: unchanged },
@@ -156,6 +159,24 @@ fn answers_swapped() -> Verdict {
         std::fs::write(&path, text.replace("one", "two")).unwrap();
     }
     site.works(&["--offline", "lock"])
+}
+
+/// Another repository, with a key of its own, lists the digest of our file list beside a list that it has itself.
+fn answered_by_another() -> Verdict {
+    let ours = site(plain, BY_PATH);
+    let _unused = std::fs::remove_dir_all(ours.project.home("cache/pintree/owners"));
+    let digest = Sha256::of(&std::fs::read(ours.archive.path("dists/stable/main/Contents-armhf.xz")).unwrap());
+    let theirs = Archive::new(&[]);
+    let list = |suite: Suite| suite.listed("main/Contents-armhf", "usr/share/tool  misc/two\n").compressions(&[Compression::Gz]);
+    theirs.publish_suite(&[package("two", "9.0")], list);
+    let directory = theirs.path("dists/stable");
+    let release = std::fs::read_to_string(directory.join("Release")).unwrap();
+    let release = format!("{release} {digest} 7 main/Contents-armhf.xz\n");
+    sign_release(&directory, &release, ReleaseFiles::All, Some((&theirs.gpg, &theirs.key)), SignOptions::default());
+    let project = Project::new(&theirs, BY_PATH);
+    let mut lock = project.pintree(&["lock"]);
+    project.finish(lock.env("XDG_CACHE_HOME", ours.project.home("cache"))).exits(0);
+    ours.judge(&["--offline", "lock"])
 }
 
 fn asked_by_path() -> Verdict {

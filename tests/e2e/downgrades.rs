@@ -5,6 +5,7 @@ use crate::fixture::{Archive, Project, Ran, manifest, needs, pool_path};
 use crate::past::Past;
 use crate::policies::{called, project as with_security};
 use pintree::testkit::deb::Package;
+use pintree::testkit::keys::Gpg;
 use pintree::testkit::server::{Fault, Server};
 use std::collections::BTreeMap;
 
@@ -585,17 +586,12 @@ fn versions(project: &Project) -> BTreeMap<String, u64> {
 fn a_version_that_nobody_accepted_vouches_for_is_left() {
     needs!();
     let (archive, project) = locked(&all("2.0"), IMAGE);
-    // Another key took the first one's place in the manifest, and its repository has the older versions.
-    let (other, other_manifest) = {
-        let other = Archive::new(&all("1.0"));
-        other.gpg.export_to(&[&other.key], &project.path("keys/archive.asc"));
-        let text = manifest(&[&other.server], &["armhf"], IMAGE);
-        (other, text)
-    };
-    drop(archive);
-    project.write("manifests/main.toml", &other_manifest);
-    forget(&project);
+    // The same mirror, with the same files, and a key in the same place: but the key is another one.
+    let gpg = Gpg::new();
+    let key = gpg.key("successor");
+    archive.publish_as(&all("1.0"), &gpg, &key, |suite| suite);
+    gpg.export_to(&[&key], &project.path("keys/archive.asc"));
     project.ok(&["lock"]);
-    assert!(!project.lockfile().contains("2.0"), "{}", project.lockfile());
-    drop(other);
+    let lockfile = project.lockfile();
+    assert!(lockfile.contains("version = \"1.0\"") && !lockfile.contains("version = \"2.0\""), "{lockfile}");
 }
