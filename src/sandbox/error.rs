@@ -127,11 +127,6 @@ impl Error {
         Self::Io { doing, path: path.into(), source: source.into() }
     }
 
-    /// Tells whether the host is at fault: exit code 7.
-    pub fn is_lack(&self) -> bool {
-        matches!(self, Self::Lack(_))
-    }
-
     /// Tells whether what programs left in the tree is at fault.
     pub fn is_left(&self) -> bool {
         matches!(self, Self::Left { .. } | Self::Name { .. })

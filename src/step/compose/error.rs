@@ -162,15 +162,3 @@ impl fmt::Display for Relations<'_> {
         }
     }
 }
-
-impl Error {
-    /// Tells whether stored bytes are at fault or a package is hostile, rather than the choice of packages, the host or
-    /// the caller.
-    pub fn is_integrity(&self) -> bool {
-        match self {
-            Self::Store(error) => error.is_integrity(),
-            Self::Stanza { .. } | Self::Relations { .. } | Self::Database { .. } | Self::Depth { .. } => true,
-            _ => false,
-        }
-    }
-}

@@ -208,9 +208,4 @@ impl Error {
         let path = path.into();
         move |source| Self::Io { action, path, source }
     }
-
-    /// Tells whether stored bytes are at fault, rather than the project, the host or the caller.
-    pub fn is_integrity(&self) -> bool {
-        matches!(self, Self::Store(error) if error.is_integrity())
-    }
 }
