@@ -67,8 +67,8 @@ fn scripts_run_as_dpkg_runs_them() {
     let project = configured(&archive, r#"["b", "watcher", "late"]"#);
     build(&project);
     insta::assert_snapshot!(file(&project, "/var/log/calls"), @r"
-    a postinst 2 configure 
     b preinst 1 install
+    a postinst 2 configure 
     b postinst 2 configure 
     watcher postinst 2 configure 
     late postinst 2 configure 
@@ -187,44 +187,75 @@ fn ids_are_recorded_once_and_never_shift() {
     assert_eq!(again.ok(&["build", "--until", "configured", "--locked", "--format", "json"]).images()[0].commit, first.commit);
 }
 
-/// What makes a script count as slow, and so gives it a stage of its own.
-fn padding(name: &str) -> String {
-    if name.starts_with('h') { "# as slow as mandb\n".to_owned() } else { String::new() }
-}
-
-/// Packages with enough scripts to make several stages.
+/// Packages with scripts; the shell is essential, so that what comes after it has a checkpoint to start from.
 fn staged(shell: Package) -> Vec<Package> {
     let mut packages = vec![shell];
     for (name, needs) in [("heavy", "h1, h2, h3"), ("h1", ""), ("h2", "h1"), ("h3", ""), ("light", ""), ("extra", "h1")] {
-        let mut made = package(name).script("postinst", &format!("#!/bin/sh\nset -e\necho {name} >> /var/log/order\n{}", padding(name)));
+        let mut made = package(name).script("postinst", &format!("#!/bin/sh\nset -e\necho {name} >> /var/log/order\n"));
         if !needs.is_empty() {
             made = made.depends(needs);
         }
         packages.push(made);
     }
+    packages.push(package("base").field("Essential", "yes").script("postinst", "#!/bin/sh\nset -e\necho base >> /var/log/order\n"));
     packages
 }
 
 #[test]
-fn a_package_that_is_added_uses_the_checkpoints() {
+fn a_package_that_is_added_uses_the_checkpoint_of_the_essential_set() {
     let shell = needs_shell!();
     let archive = Archive::new(&staged(shell));
     let project = configured(&archive, r#"["heavy", "light"]"#);
     build(&project);
     let log = || project.read(&format!("_build/logs/main.root.{ARCH}.configure.log"));
-    assert!(log().contains("==> heavy:amd64 postinst configure"), "{}", log());
-    let stages = project.refs("stage");
+    assert!(log().contains("==> base:amd64 postinst configure"), "{}", log());
     project.write("manifests/main.toml", &project.read("manifests/main.toml").replace("\"light\"", "\"light\", \"extra\""));
     // A log that is gone shows that its script did not run again.
     std::fs::remove_dir_all(project.path("_build/logs/stages")).unwrap();
     let built = build(&project);
-    assert!(!log().contains("heavy:amd64") && log().contains("==> extra:amd64 postinst configure"), "{}", log());
-    assert!(stages.iter().filter(|name| project.refs("stage").contains(name)).count() >= 1, "{stages:?}");
+    assert!(!log().contains("base:amd64") && log().contains("==> extra:amd64 postinst configure"), "{}", log());
     // From nothing the same commit comes out, with every script.
     let other = configured(&archive, r#"["heavy", "light", "extra"]"#);
     other.write("lockfiles/main.lock", &project.lockfile());
     assert_eq!(build(&other).commit, built.commit);
     assert_eq!(file(&project, "/var/log/order"), file(&other, "/var/log/order"));
+}
+
+/// A package whose scripts go through directories of hooks, as a kernel's do, and whose trigger asks who is there.
+fn kernel() -> Package {
+    package("kernel")
+        .script("preinst", "#!/bin/sh\nset -e\nls /etc/kernel.d > /var/log/preinst\n")
+        .script(
+            "postinst",
+            "#!/bin/sh\nset -e\nif [ \"$1\" = triggered ]; then echo \"$1\" >> /var/log/triggered; ls /etc/kernel.d > /var/log/at-the-end; exit 0; fi\n\
+             for hook in /etc/kernel.d/*; do \"$hook\"; done\nif [ -x /usr/bin/packer ]; then echo packer; else echo none; fi > /var/log/packer\n",
+        )
+        .control_member("triggers", "interest-noawait remake\n")
+}
+
+#[test]
+fn scripts_see_what_packages_ship_that_nothing_depends_on_and_triggers_run_once() {
+    let shell = needs_shell!();
+    let hook = |name: &str| {
+        package(name).file(&format!("etc/kernel.d/{name}"), 0o755, format!("#!/bin/sh\nset -e\necho {name} >> /var/log/hooks\n"))
+    };
+    let asks = |name: &str| package(name).control_member("triggers", "activate-noawait remake\n").script("postinst", "#!/bin/sh\nexit 0\n");
+    let packer = package("zz-packer").file("usr/bin/packer", 0o755, "#!/bin/sh\n");
+    let archive = Archive::new(&[shell, kernel(), hook("a-hook"), hook("z-hook"), packer, asks("l-asks"), asks("zz-asks")]);
+    let project = configured(&archive, r#"["kernel", "a-hook", "z-hook", "zz-packer", "l-asks", "zz-asks"]"#);
+    build(&project);
+    assert_eq!(file(&project, "/var/log/preinst"), "a-hook\nz-hook\n");
+    assert_eq!(file(&project, "/var/log/hooks"), "a-hook\nz-hook\n");
+    assert_eq!(file(&project, "/var/log/packer"), "packer\n");
+    assert_eq!(file(&project, "/var/log/at-the-end"), "a-hook\nz-hook\n");
+    assert_eq!(file(&project, "/var/log/triggered"), "triggered\n");
+    // A hook that comes later is no less there, whatever was built before.
+    let more = Archive::new(&[needs_shell!(), kernel(), hook("a-hook"), hook("z-hook"), hook("m-hook")]);
+    let project = configured(&more, r#"["kernel", "a-hook", "z-hook"]"#);
+    build(&project);
+    project.write("manifests/main.toml", &project.read("manifests/main.toml").replace("\"z-hook\"", "\"z-hook\", \"m-hook\""));
+    build(&project);
+    assert_eq!(file(&project, "/var/log/hooks"), "a-hook\nm-hook\nz-hook\n");
 }
 
 #[test]

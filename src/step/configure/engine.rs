@@ -4,9 +4,9 @@
 
 use super::Error;
 use super::database::{Database, State};
-use super::order::{Needs, Stage};
+use super::order::{Needs, Preinst, Stage};
 use super::triggers::{Triggers, Wait, deferred};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A package that is triggered so many times in one round is in a circle with others; dpkg's own limit is less plain.
 const MAX_TRIGGERED: usize = 20;
@@ -65,20 +65,56 @@ impl<'a, R: Root> Engine<'a, R> {
                 }
             }
         }
+        let mut configured = BTreeSet::new();
+        if stage.preinst == Preinst::BeforeAll {
+            self.prepare(stage, &mut configured)?;
+        }
         for group in &stage.groups {
-            for index in group {
-                self.call(&self.keys[*index], "preinst", &["install"])?;
+            if stage.preinst == Preinst::BeforeOwnPostinst {
+                for index in group {
+                    self.call(&self.keys[*index], "preinst", &["install"])?;
+                }
             }
-            // Of packages that need each other, those without a script can do no harm when they come first; dpkg breaks
-            // circles at the same place.
-            let (first, last): (Vec<usize>, Vec<usize>) =
-                group.iter().partition(|index| group.len() > 1 && !self.root.has(&self.keys[**index], "postinst"));
-            for index in first.into_iter().chain(last) {
-                self.configure(index)?;
-            }
+            self.configure_group(group, &mut configured)?;
         }
         self.process_triggers()?;
         self.write_status()
+    }
+
+    /// Runs all `preinst` scripts; what one pre-depends on is configured before it.
+    fn prepare(&mut self, stage: &Stage, configured: &mut BTreeSet<usize>) -> Result<(), Error> {
+        let mut prepared = BTreeSet::new();
+        for index in stage.groups.iter().flatten() {
+            let before = if self.root.has(&self.keys[*index], "preinst") { self.needs.before_preinst(*index) } else { BTreeSet::new() };
+            for group in &stage.groups {
+                let group: Vec<usize> = group.iter().copied().filter(|index| before.contains(index)).collect();
+                // In a circle one may come here whose own turn is yet to come.
+                for index in &group {
+                    if prepared.insert(*index) {
+                        self.call(&self.keys[*index], "preinst", &["install"])?;
+                    }
+                }
+                self.configure_group(&group, configured)?;
+            }
+            if prepared.insert(*index) {
+                self.call(&self.keys[*index], "preinst", &["install"])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Configures the packages of a group that are not configured yet.
+    fn configure_group(&mut self, group: &[usize], configured: &mut BTreeSet<usize>) -> Result<(), Error> {
+        // Of packages that need each other, those without a script can do no harm when they come first; dpkg breaks
+        // circles at the same place.
+        let (first, last): (Vec<usize>, Vec<usize>) =
+            group.iter().partition(|index| group.len() > 1 && !self.root.has(&self.keys[**index], "postinst"));
+        for index in first.into_iter().chain(last) {
+            if configured.insert(index) {
+                self.configure(index)?;
+            }
+        }
+        Ok(())
     }
 
     fn configure(&mut self, index: usize) -> Result<(), Error> {
@@ -252,6 +288,10 @@ mod tests {
         root: Noted,
         groups: Vec<Vec<usize>>,
     ) -> (Result<(), Error>, Noted) {
+        run_stage(keys, &Needs::of_pairs(keys.len(), needs, &[]), triggers, root, &Stage { groups, preinst: Preinst::BeforeAll })
+    }
+
+    fn run_stage(keys: &[&str], needs: &Needs, triggers: &[(&str, &str)], root: Noted, stage: &Stage) -> (Result<(), Error>, Noted) {
         let status: String = keys
             .iter()
             .map(|key| {
@@ -264,9 +304,8 @@ mod tests {
             known.add(package, text);
         }
         let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
-        let needs = Needs::of_pairs(keys.len(), needs);
-        let mut engine = Engine::new(root, Database::parse(&status), &known, &keys, &needs);
-        let result = engine.stage(&Stage { groups }, &[]);
+        let mut engine = Engine::new(root, Database::parse(&status), &known, &keys, needs);
+        let result = engine.stage(stage, &[]);
         (result, engine.root)
     }
 
@@ -281,6 +320,38 @@ mod tests {
         result.unwrap();
         assert_eq!(root.calls, ["a:armhf preinst install", "a:armhf postinst configure", "b:all postinst configure"]);
         assert_eq!(root.status.matches("install ok installed").count(), 2, "{}", root.status);
+    }
+
+    #[test]
+    fn all_preinst_scripts_come_first_but_after_what_they_pre_depend_on() {
+        let names = ["a:all", "b:all", "tool:all"];
+        let known = || Noted {
+            scripts: scripts(&["a:all.preinst", "a:all.postinst", "b:all.preinst", "b:all.postinst", "tool:all.postinst"]),
+            ..Noted::default()
+        };
+        let needs = Needs::of_pairs(3, &[], &[(1, 2)]);
+        let groups = vec![vec![0], vec![2], vec![1]];
+        let calls = |preinst| {
+            let (result, root) = run_stage(&names, &needs, &[], known(), &Stage { groups: groups.clone(), preinst });
+            result.unwrap();
+            root.calls
+        };
+        let first = [
+            "a:all preinst install",
+            "tool:all postinst configure",
+            "b:all preinst install",
+            "a:all postinst configure",
+            "b:all postinst configure",
+        ];
+        assert_eq!(calls(Preinst::BeforeAll), first);
+        let each = [
+            "a:all preinst install",
+            "a:all postinst configure",
+            "tool:all postinst configure",
+            "b:all preinst install",
+            "b:all postinst configure",
+        ];
+        assert_eq!(calls(Preinst::BeforeOwnPostinst), each);
     }
 
     #[test]

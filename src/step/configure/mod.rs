@@ -1,13 +1,12 @@
 //! Composed packages ► a configured root filesystem: maintainer scripts run as dpkg would run them.
 //!
-//! Takes the package refs and a few arguments; gives a commit in which every package is installed. Packages are brought
-//! in and configured stage by stage. What a stage leaves is a commit of its own, named by everything it depends on: a
-//! checkpoint, from which the next run goes on. Without checkpoints the same commit comes out.
+//! Takes the package refs and a few arguments; gives a commit in which every package is installed. Packages come as in a
+//! first installation: what is essential, then all others. What each of these stages leaves is a commit of its own, named by
+//! everything it depends on: a checkpoint, from which the next run goes on. Without checkpoints the same commit comes out.
 //!
 //! The rules of configuring are dpkg's, written anew here, so that an image needs no dpkg and each script's output has a
 //! place. `docs/design/0008-configure.md` says why, and in which order packages come.
 
-mod cost;
 mod database;
 mod engine;
 mod error;
@@ -46,7 +45,7 @@ use unpack::{DATABASE, Unpacked, text, unpack};
 pub const SCRIPTS: &str = "pintree.scripts";
 
 /// The version of what this step makes of the same input; part of a checkpoint's name.
-const STAGE_FORMAT: u32 = 2;
+const STAGE_FORMAT: u32 = 3;
 
 /// Scripts are below this; compiled ones, as of `base-passwd` in other releases, too.
 const MAX_SCRIPT: u64 = 64 << 20;
@@ -112,8 +111,8 @@ struct Set {
     /// `name:architecture` of each.
     keys: Vec<String>,
     info_names: BTreeMap<String, String>,
-    /// Every script, as `name:architecture.script`, and how long it may take.
-    scripts: BTreeMap<String, u64>,
+    /// Every script, as `name:architecture.script`.
+    scripts: BTreeSet<String>,
     unpacking: BTreeMap<String, Unpacking>,
     triggers: Triggers,
     needs: Needs,
@@ -123,17 +122,17 @@ impl Set {
     fn read(repo: &Repo, packages: Vec<Package>) -> Result<Self, Error> {
         let keys: Vec<String> = packages.iter().map(|package| format!("{}:{}", package.name, package.architecture)).collect();
         let info_names = keys.iter().zip(&packages).map(|(key, package)| (key.clone(), package.info_name())).collect();
-        let mut scripts = BTreeMap::new();
+        let mut scripts = BTreeSet::new();
         let (mut triggers, mut unpacking) = (Triggers::default(), BTreeMap::new());
         for (key, package) in keys.iter().zip(&packages) {
             let mut tree = Tree::read(repo, &package.tree)?;
             let member = |name: &str| format!("{DATABASE}/info/{}.{name}", package.info_name());
             for script in ["preinst", "postinst"] {
-                if let Some(content) = tree.read_file(repo, &member(script), MAX_SCRIPT)? {
-                    scripts.insert(format!("{key}.{script}"), cost::estimate(&content));
+                if tree.read_file(repo, &member(script), MAX_SCRIPT)?.is_some() {
+                    scripts.insert(format!("{key}.{script}"));
                 }
             }
-            if scripts.contains_key(&format!("{key}.preinst")) {
+            if scripts.contains(&format!("{key}.preinst")) {
                 let prefix = format!("{}.", package.info_name());
                 let members = tree.names(repo, &format!("{DATABASE}/info"))?;
                 let members = members.iter().filter_map(|name| name.strip_prefix(&prefix)).filter(|name| *name != "list");
@@ -144,12 +143,6 @@ impl Set {
         }
         let needs = Needs::read(&packages);
         Ok(Self { packages, keys, info_names, scripts, unpacking, triggers, needs })
-    }
-
-    /// How long each package's scripts may take, in milliseconds.
-    fn weights(&self) -> Vec<u64> {
-        let time = |key: &String| ["preinst", "postinst"].iter().filter_map(|script| self.scripts.get(&format!("{key}.{script}"))).sum();
-        self.keys.iter().map(time).collect()
     }
 
     fn dpkg_version(&self) -> &str {
@@ -165,7 +158,7 @@ pub fn run(repo: &Repo, arguments: &Arguments) -> Result<Configured, Error> {
     let frame =
         Frame { architecture: &arguments.architecture, foreign: &arguments.foreign, usr_merge: usr_merge(repo, &base)?, diversions: &[] };
     let set = Set::read(repo, compose::load_all(repo, &arguments.packages, &frame)?)?;
-    let stages = stages(&set.packages, &set.needs, &set.weights());
+    let stages = stages(&set.packages, &set.needs);
     // A root without scripts needs neither namespaces nor an emulator.
     let sandbox = if set.scripts.is_empty() { None } else { Some(enter(arguments)?) };
     let keys = keys(&set, &stages, arguments, &frame, sandbox.as_ref());
@@ -444,13 +437,13 @@ fn blame(error: Error, log: &Log) -> Error {
 
 /// A root in which scripts are counted and not run.
 struct Dry<'a> {
-    known: &'a BTreeMap<String, u64>,
+    known: &'a BTreeSet<String>,
     called: bool,
 }
 
 impl engine::Root for Dry<'_> {
     fn has(&self, package: &str, script: &str) -> bool {
-        self.known.contains_key(&format!("{package}.{script}"))
+        self.known.contains(&format!("{package}.{script}"))
     }
 
     fn write_status(&mut self, _: &str) -> Result<(), Error> {

@@ -1,24 +1,29 @@
 //! In which order packages are configured, and where a checkpoint may stand.
 //!
-//! The order depends on the set of packages alone. What is essential comes first, with what it needs. Then come the
-//! packages that no other package of the image needs, each with what it needs and is not there yet: those whose
-//! maintainer scripts take longest first, those without any last. A package that somebody adds to an image comes late that way, and all
-//! before it is taken from a checkpoint.
+//! The order depends on the set of packages alone. What is essential comes first, with what it needs, as where a system is
+//! installed from nothing. Then all others are unpacked at once: whatever a script looks for, as a hook, a tool or a setting of
+//! a package that nothing depends on, is there, as under apt.
 
 use super::super::compose::Package;
 use crate::pkg::{ArchQualifier, Relation};
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Packages whose scripts may take less than this together, in milliseconds, share a stage: one of their own would cost more
-/// than running them again now and then.
-const OWN_STAGE: u64 = 1000;
+/// When the `preinst` scripts of a stage run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Preinst {
+    /// Each just before its package is configured: the packages before it are needed for any script to run.
+    BeforeOwnPostinst,
+    /// All before any package is configured that no `preinst` pre-depends on, as apt has it.
+    BeforeAll,
+}
 
 /// Packages that are unpacked together and then configured one after the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stage {
     /// Indexes of packages. Each group is configured after what it needs; a group of several needs each other.
     pub(super) groups: Vec<Vec<usize>>,
+    /// When their `preinst` scripts run.
+    pub(super) preinst: Preinst,
 }
 
 impl Stage {
@@ -29,7 +34,13 @@ impl Stage {
 }
 
 /// What a package needs to be configured: for each dependency the packages of the image that satisfy it first.
-pub(super) struct Needs(Vec<BTreeSet<usize>>);
+#[derive(Clone)]
+pub(super) struct Needs {
+    /// By `Pre-Depends` and `Depends`.
+    all: Vec<BTreeSet<usize>>,
+    /// By `Pre-Depends` alone.
+    before_unpacking: Vec<BTreeSet<usize>>,
+}
 
 impl Needs {
     /// Reads `Pre-Depends` and `Depends` of all packages. A dependency that nothing in the set satisfies is left out: the
@@ -69,32 +80,46 @@ impl Needs {
             virtuals.truncate(1);
             virtuals
         };
-        let needs = packages.iter().enumerate().map(|(index, package)| {
-            let mut needs = BTreeSet::new();
-            for field in ["Pre-Depends", "Depends"] {
-                for group in relations(package, field) {
+        let by = |fields: &[&str]| -> Vec<BTreeSet<usize>> {
+            let needs = packages.iter().enumerate().map(|(index, package)| {
+                let mut needs = BTreeSet::new();
+                for group in fields.iter().flat_map(|field| relations(package, field)) {
                     let found = group.iter().map(|relation| satisfies(package, relation)).find(|found| !found.is_empty());
                     needs.extend(found.into_iter().flatten());
                 }
-            }
-            needs.remove(&index);
-            needs
-        });
-        Self(needs.collect())
+                needs.remove(&index);
+                needs
+            });
+            needs.collect()
+        };
+        Self { all: by(&["Pre-Depends", "Depends"]), before_unpacking: by(&["Pre-Depends"]) }
     }
 
     /// What the package `index` needs.
     pub(super) fn of(&self, index: usize) -> impl Iterator<Item = usize> {
-        self.0[index].iter().copied()
+        self.all[index].iter().copied()
     }
 
+    /// What must be configured before the `preinst` of the package `index` runs: what it pre-depends on, with all that needs
+    /// (policy 7.2). In a circle that is also the package itself, which is left out.
+    pub(super) fn before_preinst(&self, index: usize) -> BTreeSet<usize> {
+        let nothing = BTreeSet::new();
+        let mut before: BTreeSet<usize> = self.before_unpacking[index].iter().flat_map(|need| self.closure(*need, &nothing)).collect();
+        before.remove(&index);
+        before
+    }
+
+    /// Needs by pairs of who needs what; `before_unpacking` are those that are pre-dependencies.
     #[cfg(test)]
-    pub(super) fn of_pairs(count: usize, pairs: &[(usize, usize)]) -> Self {
-        let mut needs = vec![BTreeSet::new(); count];
-        for (from, to) in pairs {
-            needs[*from].insert(*to);
-        }
-        Self(needs)
+    pub(super) fn of_pairs(count: usize, pairs: &[(usize, usize)], before_unpacking: &[(usize, usize)]) -> Self {
+        let of = |pairs: &[(usize, usize)]| {
+            let mut needs = vec![BTreeSet::new(); count];
+            for (from, to) in pairs {
+                needs[*from].insert(*to);
+            }
+            needs
+        };
+        Self { all: of(&[pairs, before_unpacking].concat()), before_unpacking: of(before_unpacking) }
     }
 
     /// `index` and everything it needs, directly or not, without what is in `done`.
@@ -103,7 +128,7 @@ impl Needs {
         let mut open = vec![index];
         while let Some(index) = open.pop() {
             if !done.contains(&index) && closure.insert(index) {
-                open.extend(&self.0[index]);
+                open.extend(&self.all[index]);
             }
         }
         closure
@@ -130,64 +155,27 @@ fn relations(package: &Package, field: &str) -> Vec<Vec<Relation>> {
     package.stanza.get(field).and_then(|value| Relation::parse_field(value).ok()).unwrap_or_default()
 }
 
-/// Puts packages into stages. `weights` is how long the maintainer scripts of each package may take, in
-/// milliseconds.
-pub(super) fn stages(packages: &[Package], needs: &Needs, weights: &[u64]) -> Vec<Stage> {
-    let mut done: BTreeSet<usize> = BTreeSet::new();
-    let mut stages = vec![];
+/// Puts packages into stages: what is essential with what it needs, then all others.
+pub(super) fn stages(packages: &[Package], needs: &Needs) -> Vec<Stage> {
     let nothing = BTreeSet::new();
     let essential: BTreeSet<usize> =
         (0..packages.len()).filter(|index| packages[*index].essential).flat_map(|index| needs.closure(index, &nothing)).collect();
+    let others: BTreeSet<usize> = (0..packages.len()).filter(|index| !essential.contains(index)).collect();
+    let mut stages = vec![];
     if !essential.is_empty() {
         // `base-passwd` gives the names that every other script may use, though none depends on it (policy 3.8).
         let first = (0..packages.len()).find(|index| packages[*index].name == "base-passwd" && essential.contains(index));
-        let mut needs = Needs(needs.0.clone());
+        let mut needs = needs.clone();
         if let Some(first) = first {
             let before = needs.closure(first, &nothing);
             for index in essential.iter().filter(|index| !before.contains(index)) {
-                needs.0[*index].insert(first);
+                needs.all[*index].insert(first);
             }
         }
-        stages.push(Stage { groups: groups(packages, &needs, &essential) });
-        done.extend(&essential);
+        stages.push(Stage { groups: groups(packages, &needs, &essential), preinst: Preinst::BeforeOwnPostinst });
     }
-    let needed: BTreeSet<usize> = needs.0.iter().flatten().copied().collect();
-    // Names decide among equals, so roots are kept by their place in the order of names.
-    let mut roots: Vec<usize> = (0..packages.len()).filter(|index| !done.contains(index) && !needed.contains(index)).collect();
-    roots.sort_by(|a, b| packages[*a].order(&packages[*b]));
-    let size = |root: usize, done: &BTreeSet<usize>| {
-        let closure = needs.closure(root, done);
-        (closure.iter().map(|index| weights[*index]).sum::<u64>(), closure.len())
-    };
-    let mut heap: BinaryHeap<((u64, usize), Reverse<usize>)> =
-        roots.iter().enumerate().map(|(place, root)| (size(*root, &done), Reverse(place))).collect();
-    let mut light: Vec<usize> = vec![];
-    while let Some((old, Reverse(place))) = heap.pop() {
-        // What others have brought in the meantime makes a root lighter, never heavier: one that keeps its weight is the
-        // heaviest still.
-        let now = size(roots[place], &done);
-        if now != old {
-            heap.push((now, Reverse(place)));
-            continue;
-        }
-        if now.0 < OWN_STAGE {
-            light.push(roots[place]);
-            light.extend(heap.drain().map(|(_, Reverse(place))| roots[place]));
-            break;
-        }
-        let closure = needs.closure(roots[place], &done);
-        stages.push(Stage { groups: groups(packages, needs, &closure) });
-        done.extend(closure);
-    }
-    let weighs = |root: &usize| size(*root, &done).0 > 0;
-    let scripted: BTreeSet<usize> = light.iter().copied().filter(weighs).flat_map(|root| needs.closure(root, &done)).collect();
-    done.extend(&scripted);
-    // What has no scripts, and circles that nothing outside needs.
-    let rest: BTreeSet<usize> = (0..packages.len()).filter(|index| !done.contains(index)).collect();
-    for tail in [scripted, rest] {
-        if !tail.is_empty() {
-            stages.push(Stage { groups: groups(packages, needs, &tail) });
-        }
+    if !others.is_empty() {
+        stages.push(Stage { groups: groups(packages, needs, &others), preinst: Preinst::BeforeAll });
     }
     stages
 }
@@ -216,7 +204,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn targets(&self, index: usize) -> Vec<usize> {
-        let mut targets: Vec<usize> = self.needs.0[index].iter().copied().filter(|target| self.set.contains(target)).collect();
+        let mut targets: Vec<usize> = self.needs.all[index].iter().copied().filter(|target| self.set.contains(target)).collect();
         targets.sort_by(|a, b| self.packages[*a].order(&self.packages[*b]));
         targets
     }
@@ -274,7 +262,7 @@ mod tests {
     use crate::store::{PackageFile, RefName, Repo};
     use crate::testkit::deb::Package as Made;
 
-    /// The stages of these packages, each as the names of its groups; the field `Weight` is the time of a package's scripts.
+    /// The stages of these packages, each as the names of its groups.
     fn plan(made: &[Made]) -> String {
         let dir = tempfile::tempdir().unwrap();
         let repo = Repo::init(dir.path()).unwrap();
@@ -290,9 +278,7 @@ mod tests {
         let foreign = [Architecture::parse("i386").unwrap()];
         let frame = Frame { architecture: &architecture, foreign: &foreign, usr_merge: UsrMerge::No, diversions: &[] };
         let packages = load_all(&repo, &names, &frame).unwrap();
-        let weight = |package: &Package| package.stanza.get("Weight").map_or(0, |weight| weight.parse().unwrap());
-        let weights: Vec<u64> = packages.iter().map(weight).collect();
-        let stages = stages(&packages, &Needs::read(&packages), &weights);
+        let stages = stages(&packages, &Needs::read(&packages));
         let group = |group: &Vec<usize>| group.iter().map(|index| packages[*index].name.clone()).collect::<Vec<_>>().join("+");
         stages.iter().map(|stage| stage.groups.iter().map(group).collect::<Vec<_>>().join(" ") + "\n").collect()
     }
@@ -317,28 +303,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_heavy_comes_before_what_is_light() {
-        let weighing = |name: &str, depends: &str, weight: &str| package(name, depends).field("Weight", weight);
-        let set = [
-            weighing("a-light", "", "100"),
-            weighing("big", "one, two, three", "3000"),
-            weighing("one", "", "3000"),
-            package("two", "one"),
-            package("three", ""),
-            weighing("other", "one, x, y", "2000"),
-            weighing("x", "", "500"),
-            package("y", "x"),
-            package("no-script", "y"),
-        ];
-        assert_eq!(plan(&set), "one three two big\nx y other\na-light\nno-script\n");
-        // Something without a script changes nothing before the last stage, something small nothing before the light one.
-        let mut more = set.to_vec();
-        more.push(package("added", "one"));
-        assert_eq!(plan(&more), "one three two big\nx y other\na-light\nadded no-script\n");
-        more.push(weighing("small", "", "200"));
-        assert_eq!(plan(&more), "one three two big\nx y other\na-light small\nadded no-script\n");
-        more.reverse();
-        assert_eq!(plan(&more), "one three two big\nx y other\na-light small\nadded no-script\n");
+    fn all_others_are_unpacked_at_once_and_come_by_name_after_what_they_need() {
+        let set = [package("kernel", "tool"), package("tool", ""), package("z-hook", ""), package("app", "z-lib"), package("z-lib", "")];
+        assert_eq!(plan(&set), "z-lib app tool kernel z-hook\n");
+        let mut other = set.to_vec();
+        other.reverse();
+        assert_eq!(plan(&other), plan(&set));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::engine::{Call, Root};
 use super::unpack::DATABASE;
 use crate::sandbox::{self, Command, Ended, Limits, Sandbox};
 use crate::step::log::Log;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What every program in the sandbox sees; nothing of the caller's environment.
 pub(in crate::step) const ENVIRONMENT: &[(&str, &str)] = &[
@@ -41,8 +41,8 @@ pub(super) struct Scripts<'a> {
     pub(super) sandbox: &'a Sandbox,
     pub(super) root: &'a sandbox::Root,
     pub(super) log: &'a mut Log,
-    /// Which scripts there are, as `name:architecture.script`, and how long they may take.
-    pub(super) known: &'a BTreeMap<String, u64>,
+    /// Which scripts there are, as `name:architecture.script`.
+    pub(super) known: &'a BTreeSet<String>,
     /// The name of each package's files below `info`, by `name:architecture`.
     pub(super) info_names: &'a BTreeMap<String, String>,
     pub(super) epoch: &'a str,
@@ -131,7 +131,7 @@ impl Scripts<'_> {
 
 impl Root for Scripts<'_> {
     fn has(&self, package: &str, script: &str) -> bool {
-        self.known.contains_key(&format!("{package}.{script}"))
+        self.known.contains(&format!("{package}.{script}"))
     }
 
     fn write_status(&mut self, status: &str) -> Result<(), Error> {
